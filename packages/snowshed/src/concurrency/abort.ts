@@ -1,0 +1,217 @@
+import type { Clock } from "../clock.ts";
+import { systemClock } from "../clock.ts";
+import { CanceledError, DeadlineExceededError, invalidArgument, toCancellation } from "../errors.ts";
+
+// The machinery under Context, and all that a primitive needs in order to take `signal`: an intrusive tree of scopes
+// (things that abort) and nodes (things to be told). AbortSignal is not built on: linking two of them costs
+// microseconds, each listener on a shared one makes the next dearer, and some Nodes lose aborts of composed ones.
+
+/** Something that is told when the scope it is linked into aborts. */
+export abstract class AbortNode {
+  /** The scope it is linked into, or null. @internal */
+  source: AbortScope | null = null;
+  /** @internal */
+  previous: AbortNode | null = null;
+  /** @internal */
+  next: AbortNode | null = null;
+
+  /** First pass: takes on the state. No one may be told yet; what has to be told later goes into `told`. @internal */
+  mark(_cancellation: Cancellation, told: AbortNode[]): void {
+    told.push(this);
+  }
+
+  /** Second pass of a scope: marks what is linked below it. @internal */
+  expand(_told: AbortNode[]): void {}
+
+  /** Last pass, once everything is marked. @internal */
+  abstract notify(): void;
+}
+
+/** Why a scope was aborted. The error is made when somebody first reads it: most cancellations are never looked at. */
+export class Cancellation {
+  readonly #given: unknown;
+  readonly #deadline: boolean;
+  #reason: CanceledError | DeadlineExceededError | undefined;
+
+  constructor(given: unknown, deadline: boolean, reason?: CanceledError | DeadlineExceededError) {
+    this.#given = given;
+    this.#deadline = deadline;
+    this.#reason = reason;
+  }
+
+  get reason(): CanceledError | DeadlineExceededError {
+    if (this.#reason === undefined) {
+      const options = this.#given === undefined ? undefined : { cause: this.#given };
+      this.#reason = this.#deadline
+        ? new DeadlineExceededError(undefined, options)
+        : new CanceledError(undefined, options);
+    }
+    return this.#reason;
+  }
+
+  get cause(): unknown {
+    return this.#given === undefined ? this.reason : this.#given;
+  }
+}
+
+/** Whom a scope without anything linked to it has to tell. */
+const nobody: AbortNode[] = [];
+
+/** Something that can be aborted, with the list of what hangs on it. */
+export class AbortScope extends AbortNode {
+  /** Where the state and the list are: itself, or the scope that this one is only another view of. @internal */
+  readonly scope: AbortScope;
+  /** @internal */
+  readonly clock: Clock;
+  /** @internal */
+  cancellation: Cancellation | null = null;
+  /** @internal */
+  head: AbortNode | null = null;
+  /** @internal */
+  tail: AbortNode | null = null;
+  /** @internal */
+  controller: AbortController | null = null;
+
+  protected constructor(clock: Clock, scope?: AbortScope) {
+    super();
+    this.clock = clock;
+    this.scope = scope ?? this;
+  }
+
+  /** @internal */
+  get isAborted(): boolean {
+    return this.cancellation !== null;
+  }
+
+  /** Only of an aborted scope. @internal */
+  get abortReason(): CanceledError | DeadlineExceededError {
+    return this.cancellation!.reason;
+  }
+
+  /** @internal */
+  link(node: AbortNode): void {
+    node.source = this;
+    node.previous = this.tail;
+    if (this.tail === null) this.head = node;
+    else this.tail.next = node;
+    this.tail = node;
+  }
+
+  /** @internal */
+  unlink(node: AbortNode): void {
+    if (node.previous === null) this.head = node.next;
+    else node.previous.next = node.next;
+    if (node.next === null) this.tail = node.previous;
+    else node.next.previous = node.previous;
+    node.source = node.previous = node.next = null;
+  }
+
+  /** The native signal, made for the first who asks. @internal */
+  get nativeSignal(): AbortSignal {
+    if (this.controller === null) {
+      this.controller = new AbortController();
+      scopes.set(this.controller.signal, this);
+      if (this.isAborted) this.controller.abort(this.abortReason);
+    }
+    return this.controller.signal;
+  }
+
+  /** Aborts this scope and all below it; the first call counts. @internal */
+  abort(cancellation: Cancellation): void {
+    if (this.cancellation !== null) return;
+    if (this.source !== null) this.source.unlink(this);
+    if (this.head === null && this.controller === null) {
+      this.mark(cancellation, nobody);
+      return;
+    }
+    const told: AbortNode[] = [];
+    this.mark(cancellation, told);
+    for (let index = 0; index < told.length; index++) told[index]!.expand(told);
+    for (const node of told) node.notify();
+  }
+
+  /** @internal */
+  override mark(cancellation: Cancellation, told: AbortNode[]): void {
+    this.cancellation = cancellation;
+    if (this.head !== null || this.controller !== null) told.push(this);
+  }
+
+  /** @internal */
+  override expand(told: AbortNode[]): void {
+    let node = this.head;
+    this.head = this.tail = null;
+    while (node !== null) {
+      const next: AbortNode | null = node.next;
+      // Dead links kept alive by an old node would keep young ones alive, too.
+      node.source = node.previous = node.next = null;
+      node.mark(this.cancellation!, told);
+      node = next;
+    }
+  }
+
+  /** @internal */
+  override notify(): void {
+    this.controller?.abort(this.abortReason);
+  }
+}
+
+/** A foreign AbortSignal: one listener, present only while something is linked, told on to everything that is. */
+class ForeignScope extends AbortScope {
+  readonly #signal: AbortSignal;
+  readonly #onAbort = (): void => {
+    const reason: unknown = this.#signal.reason;
+    this.abort(new Cancellation(reason, false, toCancellation(reason)));
+  };
+
+  constructor(signal: AbortSignal) {
+    super(systemClock);
+    this.#signal = signal;
+  }
+
+  override get isAborted(): boolean {
+    // Without a listener nobody tells us: look.
+    if (this.cancellation === null && this.#signal.aborted) this.#onAbort();
+    return this.cancellation !== null;
+  }
+
+  override get nativeSignal(): AbortSignal {
+    if (this.controller === null && this.head === null) this.#listen();
+    return super.nativeSignal;
+  }
+
+  override link(node: AbortNode): void {
+    if (this.controller === null && this.head === null) this.#listen();
+    super.link(node);
+  }
+
+  override unlink(node: AbortNode): void {
+    super.unlink(node);
+    if (this.controller === null && this.head === null) {
+      this.#signal.removeEventListener("abort", this.#onAbort);
+    }
+  }
+
+  #listen(): void {
+    this.#signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+}
+
+/** The scope of each AbortSignal seen, so that a signal made by a scope leads back to it. */
+const scopes = new WeakMap<AbortSignal, AbortScope>();
+
+/** What a `signal` option stands for, or `null` when there is none. @internal */
+export function scopeOf(signal: AbortSignal | AbortScope | undefined): AbortScope | null {
+  if (signal === undefined) return null;
+  if (signal instanceof AbortScope) return signal.scope;
+  // A Context of another copy of the package is known by its own native signal.
+  const native = (signal as { signal?: AbortSignal } | null)?.signal ?? signal;
+  let scope = scopes.get(native);
+  if (scope === undefined) {
+    if (typeof (native as AbortSignal | null)?.addEventListener !== "function") {
+      throw invalidArgument(TypeError, "signal", "an AbortSignal or a Context", signal);
+    }
+    scope = new ForeignScope(native);
+    scopes.set(native, scope);
+  }
+  return scope;
+}
