@@ -1,0 +1,73 @@
+import { median } from "./measure.mjs";
+
+// From samples to "reached: yes or no".
+
+const valuesOf = (cell, metric) => (metric === "bytes" ? [cell.bytes] : cell.samples.map((sample) => sample[metric]));
+
+/** The middle of what the rounds of a cell gave for one metric. */
+export function typical(cell, metric) {
+  const values = valuesOf(cell, metric);
+  return values.length === 0 || values[0] === undefined ? undefined : median(values);
+}
+
+/** The exponent p of time = size^p that fits best: 1 is linear, 2 quadratic. */
+function exponent(points) {
+  const logs = points.map(([size, time]) => [Math.log(size), Math.log(time)]);
+  const mean = (column) => logs.reduce((sum, log) => sum + log[column], 0) / logs.length;
+  const [x, y] = [mean(0), mean(1)];
+  const top = logs.reduce((sum, log) => sum + (log[0] - x) * (log[1] - y), 0);
+  return top / logs.reduce((sum, log) => sum + (log[0] - x) ** 2, 0);
+}
+
+/** The middle of the ratios within the rounds: what disturbed a round disturbed both. */
+function ratioOf(a, b, metric) {
+  const [above, below] = [valuesOf(a, metric), valuesOf(b, metric)];
+  const ratios = above.slice(0, below.length).map((value, round) => value / below[round]);
+  return median(ratios);
+}
+
+const usable = (cell) => cell !== undefined && cell.missing === undefined;
+
+function growth(target, cells, metric, subject) {
+  const points = cells.filter((cell) => cell.contender.id === target.ours && usable(cell));
+  if (points.length < 3) return { ...subject, missing: "too few sizes" };
+  const power = exponent(points.map((cell) => [cell.size, typical(cell, metric)]));
+  return { ...subject, value: power, ratio: power, reached: power <= target.exponentAtMost, mark: "N^1" };
+}
+
+function sameSize(target, cells, metric, subject) {
+  const [small, large] = target.sameAt.map((size) =>
+    cells.find((cell) => cell.contender.id === target.ours && cell.size === size),
+  );
+  if (!usable(small) || !usable(large)) return { ...subject, missing: "one of the sizes is missing" };
+  const [from, to] = [typical(small, metric), typical(large, metric)];
+  const reached = to <= Math.max(from * target.atMost, from + target.slack);
+  return { ...subject, value: to, markValue: from, mark: `at ${target.sameAt[0]} tasks`, ratio: to / from, reached };
+}
+
+/** One line of the table: `{ row, target, value, mark, markValue, ratio, reached }` or `{ …, missing }`. */
+function judge(row, target, cells) {
+  const metric = target.metric ?? row.metric ?? "cpu";
+  const subject = { row, target, metric };
+  const find = (id) => cells.find((cell) => cell.contender.id === id && (!target.size || cell.size === target.size));
+  const ours = find(target.ours);
+  if (!usable(ours)) return { ...subject, missing: ours?.missing ?? "not measured" };
+  if (target.exponentAtMost !== undefined) return growth(target, cells, metric, subject);
+  if (target.sameAt !== undefined) return sameSize(target, cells, metric, subject);
+  const value = typical(ours, metric);
+  if (target.marks === undefined) {
+    const rounded = metric === "bytes" ? Math.round(value) : value;
+    return { ...subject, value, mark: "", ratio: undefined, reached: rounded <= target.atMost };
+  }
+  const marks = target.marks === "peers" ? row.contenders.filter(({ role }) => role === "peer").map(({ id }) => id) : target.marks;
+  const present = marks.map(find).filter((cell) => usable(cell) && typical(cell, metric) !== undefined);
+  if (present.length === 0) return { ...subject, value, missing: "nothing to compare with" };
+  const fastest = present.reduce((a, b) => (typical(a, metric) <= typical(b, metric) ? a : b));
+  const ratio = ratioOf(ours, fastest, metric);
+  const shared = { ...subject, value, mark: fastest.contender.id, markValue: typical(fastest, metric) };
+  if (target.times !== undefined) return { ...shared, ratio: 1 / ratio, reached: 1 / ratio >= target.times };
+  if (target.below !== undefined) return { ...shared, ratio, reached: ratio < target.below };
+  return { ...shared, ratio, reached: target.atMost === undefined ? undefined : ratio <= target.atMost };
+}
+
+export const judgeRow = (row, cells) => row.targets.map((target) => judge(row, target, cells));
