@@ -129,3 +129,9 @@ export function checkInteger(value: unknown, name: string, minimum: number, infi
 export function checkFunction(value: unknown, name: string): void {
   if (typeof value !== "function") throw invalidArgument(TypeError, name, "a function", value);
 }
+
+/** Checks that `value` can be iterated, synchronously or not. @internal */
+export function checkIterable(value: unknown, name: string): void {
+  const { [Symbol.asyncIterator]: asynchronous, [Symbol.iterator]: synchronous } = Object(value);
+  if (typeof (asynchronous ?? synchronous) !== "function") throw invalidArgument(TypeError, name, "iterable", value);
+}

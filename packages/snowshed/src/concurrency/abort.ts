@@ -27,6 +27,27 @@ export abstract class AbortNode {
   abstract notify(): void;
 }
 
+/** Calls back inside the abort itself, when the whole subtree is marked: for code of ours, never for that of users. */
+export class AbortCallback extends AbortNode {
+  #callback: (() => void) | null;
+
+  constructor(callback: () => void) {
+    super();
+    this.#callback = callback;
+  }
+
+  /** @internal */
+  override notify(): void {
+    this.#callback?.();
+  }
+
+  /** Takes it back: also in the middle of an abort that has already unlinked it. @internal */
+  stop(): void {
+    this.#callback = null;
+    this.source?.unlink(this);
+  }
+}
+
 /** Why a scope was aborted. The error is made when somebody first reads it: most cancellations are never looked at. */
 export class Cancellation {
   readonly #given: unknown;

@@ -1,0 +1,74 @@
+import type { Clock } from "../clock.ts";
+import type { Duration } from "../duration.ts";
+import { toMilliseconds } from "../duration.ts";
+import { checkFunction, checkInteger, invalidArgument } from "../errors.ts";
+
+export interface BatchRetry<Input> {
+  /** Attempts in all, the first included. Default: 2. */
+  readonly attempts?: number | undefined;
+  /** The wait before attempt n+1 is random in [0, min(max, base·2^(n−1))]. Default: base 100 ms, max 10 s. */
+  readonly backoff?: { readonly base?: Duration | undefined; readonly max?: Duration | undefined } | undefined;
+  /**
+   * What retries may add to the load: `minimum` of them, plus `ratio` for each input. Unused ones are kept up to
+   * `minimum + concurrency`, so that a long quiet time does not pay for a storm. Default: minimum 10, ratio 0.2.
+   */
+  readonly budget?: { readonly ratio?: number | undefined; readonly minimum?: number | undefined } | undefined;
+  /** Whether another attempt makes sense. Default: always. */
+  readonly retryable?: ((error: unknown, input: Input) => boolean) | undefined;
+  /** The least wait that the error asks for, as `Retry-After` does. */
+  readonly retryAfter?: ((error: unknown, input: Input) => Duration | undefined) | undefined;
+}
+
+/**
+ * Decides over each retry. Full jitter: M. Brooker, "Exponential Backoff and Jitter" (AWS Architecture Blog, 2015): of
+ * the variants it spreads simultaneous failures the most.
+ *
+ * @internal
+ */
+export class RetryPolicy<Input> {
+  readonly #attempts: number;
+  readonly #base: number;
+  readonly #max: number;
+  readonly #ratio: number;
+  readonly #capacity: number;
+  readonly #options: BatchRetry<Input>;
+  readonly #clock: Clock;
+  #tokens: number;
+
+  constructor(retry: number | BatchRetry<Input>, concurrency: number, clock: Clock) {
+    if (typeof retry === "number") checkInteger(retry, "retry", 0);
+    const options = typeof retry === "number" ? { attempts: retry + 1 } : retry;
+    const { attempts = 2, backoff, budget, retryable, retryAfter } = options;
+    checkInteger(attempts, "retry.attempts", 1, true);
+    const { ratio = 0.2, minimum = 10 } = budget ?? {};
+    if (!(ratio >= 0)) throw invalidArgument(RangeError, "retry.budget.ratio", "a number of at least 0", ratio);
+    if (!(minimum >= 0)) throw invalidArgument(RangeError, "retry.budget.minimum", "a number of at least 0", minimum);
+    if (retryable !== undefined) checkFunction(retryable, "retry.retryable");
+    if (retryAfter !== undefined) checkFunction(retryAfter, "retry.retryAfter");
+    this.#attempts = attempts;
+    this.#base = toMilliseconds(backoff?.base ?? 100, "retry.backoff.base");
+    this.#max = toMilliseconds(backoff?.max ?? 10_000, "retry.backoff.max");
+    this.#ratio = ratio;
+    this.#capacity = minimum + concurrency;
+    this.#tokens = minimum;
+    this.#options = options;
+    this.#clock = clock;
+  }
+
+  /** A first attempt was made: it pays for a part of a retry. */
+  earn(): void {
+    this.#tokens = Math.min(this.#capacity, this.#tokens + this.#ratio);
+  }
+
+  /** Milliseconds to wait before the attempt after the `attempt`-th, or `undefined` when there is to be none. */
+  delay(attempt: number, error: unknown, input: Input, remaining: number): number | undefined {
+    if (attempt >= this.#attempts || this.#options.retryable?.(error, input) === false) return undefined;
+    const jitter = this.#clock.random() * Math.min(this.#max, this.#base * 2 ** (attempt - 1));
+    const asked = this.#options.retryAfter?.(error, input);
+    const delay = asked === undefined ? jitter : Math.max(jitter, toMilliseconds(asked, "retryAfter()"));
+    // An attempt that could only begin after the deadline is none, and must not cost another call its retry.
+    if (delay >= remaining || this.#tokens < 1) return undefined;
+    this.#tokens--;
+    return delay;
+  }
+}

@@ -1,0 +1,278 @@
+import { systemClock } from "../clock.ts";
+import type { Duration } from "../duration.ts";
+import { toMilliseconds } from "../duration.ts";
+import { checkInteger, DeadlineExceededError, SnowshedError } from "../errors.ts";
+import { hooks } from "../hooks.ts";
+import type { AbortScope } from "./abort.ts";
+import { AbortNode, scopeOf } from "./abort.ts";
+import type { Context } from "./context.ts";
+import type { Permit } from "./permit.ts";
+import { HeldPermit } from "./permit.ts";
+import type { QueueNode } from "./queue.ts";
+import { Queue } from "./queue.ts";
+
+export interface AcquireOptions {
+  /** Gives up when it aborts. One that is aborted already refuses, also when there is room. */
+  readonly signal?: AbortSignal | Context | undefined;
+  /** Gives up with `DeadlineExceededError` after so long a wait. Default: none. */
+  readonly timeout?: Duration | undefined;
+  /** Wait even if `weight` exceeds all permits there are: a later `resize()` may make room. Default: `false`. */
+  readonly allowOversize?: boolean | undefined;
+}
+
+/** One promise for everyone who need not wait: awaiting it costs what a bare `await` does. */
+const granted: Promise<void> = Promise.resolve();
+
+/**
+ * Lets at most `permits` units be held at a time. Waiters are served strictly in the order they came: a small request
+ * never overtakes a large one, so the large one cannot starve.
+ *
+ * `permits` is an integer of at least 0; `Semaphore(0)` admits nobody until it is resized.
+ *
+ * @example
+ * ```ts
+ * import { Semaphore } from "snowshed";
+ *
+ * const database = new Semaphore(3, { name: "database" });
+ * const answer = await database.run(async () => 42);
+ * console.log(answer, database.available); // 42 3
+ * ```
+ */
+export class Semaphore {
+  readonly name: string | undefined;
+  #permits: number;
+  #held = 0;
+  readonly #queue = new Queue<Waiter>();
+  /** How many in the queue weigh more than there are permits: these stand aside and block nobody. */
+  #oversize = 0;
+
+  constructor(permits: number, options: { readonly name?: string } = {}) {
+    checkInteger(permits, "permits", 0);
+    this.#permits = permits;
+    this.name = options.name;
+    hooks?.resourceCreated(this, "semaphore", this.name, permits);
+  }
+
+  /** How many units there are in all. */
+  get permits(): number {
+    return this.#permits;
+  }
+
+  /** How many units are free; 0 while more are held than a `resize()` left. */
+  get available(): number {
+    return Math.max(0, this.#permits - this.#held);
+  }
+
+  /** How many callers wait. */
+  get pending(): number {
+    return this.#queue.size;
+  }
+
+  /**
+   * Takes `weight` units if they are free and nobody waits, without waiting. Allocates nothing.
+   *
+   * `weight` is an integer of at least 0. 0 takes nothing, but is refused while somebody waits.
+   */
+  tryAcquire(weight: number = 1): boolean {
+    if (weight !== 1) checkInteger(weight, "weight", 0);
+    if (this.#held + weight > this.#permits || this.#queue.size > this.#oversize) return false;
+    this.#held += weight;
+    hooks?.acquired(this, weight);
+    return true;
+  }
+
+  /**
+   * Takes `weight` units, waiting until they are free and everyone who came before has been served. Each must be given
+   * back by `release(weight)`; `run()` and `permit()` cannot forget it.
+   *
+   * Rejects, and leaves the semaphore unchanged: with the cancellation when `signal` aborts (even if the units were
+   * granted in the same tick), with `DeadlineExceededError` after `timeout`, with `SNOWSHED_NEVER_FITS` when `weight`
+   * exceeds all permits, now or after a later `resize()`, unless `allowOversize` is set.
+   */
+  acquire(weight: number = 1, options?: AcquireOptions): Promise<void> {
+    if (options === undefined) return this.tryAcquire(weight) ? granted : this.#wait(weight, null, undefined, false);
+    const scope = scopeOf(options.signal);
+    const timeout = options.timeout === undefined ? undefined : toMilliseconds(options.timeout, "timeout");
+    if (scope?.isAborted) return Promise.reject(scope.abortReason);
+    return this.tryAcquire(weight) ? granted : this.#wait(weight, scope, timeout, options.allowOversize ?? false);
+  }
+
+  /** Gives `weight` units back. More than are held is an error (`SNOWSHED_OVER_RELEASE`) and changes nothing. */
+  release(weight: number = 1): void {
+    if (weight !== 1) checkInteger(weight, "weight", 0);
+    if (weight > this.#held) {
+      const message = `released ${weight} of ${this.#describe()}, of which only ${this.#held} are held`;
+      throw new SnowshedError("SNOWSHED_OVER_RELEASE", message);
+    }
+    this.#held -= weight;
+    hooks?.released(this, weight);
+    if (this.#queue.head !== null) this.#grant();
+  }
+
+  /** Like {@link Semaphore.acquire}, with a permit that knows how to give itself back: for `using`. */
+  async permit(weight: number = 1, options?: AcquireOptions): Promise<Permit> {
+    await this.acquire(weight, options);
+    return new HeldPermit(weight, () => this.release(weight));
+  }
+
+  /**
+   * Runs `task` while holding `options.weight` units (default 1), and gives them back when it has ended, either way.
+   * Resolves and rejects as the task does; rejects as `acquire()` does without having run it.
+   */
+  async run<T>(task: () => T | PromiseLike<T>, options?: AcquireOptions & { readonly weight?: number }): Promise<T> {
+    const weight = options?.weight ?? 1;
+    const admission = this.acquire(weight, options);
+    // Not awaited when there is room: the task begins before run() returns.
+    if (admission !== granted) await admission;
+    try {
+      return await task();
+    } finally {
+      this.release(weight);
+    }
+  }
+
+  /**
+   * Changes the number of permits. Growing admits waiters at once. Shrinking takes nothing from holders: nobody is
+   * admitted until enough has been released; waiters that can no longer fit are refused with `SNOWSHED_NEVER_FITS`,
+   * unless they allowed it.
+   */
+  resize(permits: number): void {
+    checkInteger(permits, "permits", 0);
+    this.#permits = permits;
+    this.#oversize = 0;
+    const refused: Waiter[] = [];
+    for (let waiter = this.#queue.head; waiter !== null; waiter = waiter.after) {
+      if (waiter.weight <= permits) continue;
+      this.#oversize++;
+      if (!waiter.guard?.allowOversize) refused.push(waiter);
+    }
+    for (const waiter of refused) this.refuse(waiter, this.#neverFits(waiter.weight));
+    this.#grant();
+  }
+
+  #wait(weight: number, scope: AbortScope | null, timeout: number | undefined, allowOversize: boolean): Promise<void> {
+    if (weight > this.#permits && !allowOversize) return Promise.reject(this.#neverFits(weight));
+    if (timeout !== undefined && timeout <= 0) return Promise.reject(this.#timedOut(weight, timeout));
+    return new Promise((resolve) => {
+      const waiter = new Waiter(weight, resolve);
+      this.#queue.push(waiter);
+      if (weight > this.#permits) this.#oversize++;
+      hooks?.blocked(this, weight, waiter);
+      if (scope !== null || timeout !== undefined || allowOversize) {
+        const guard = new WaitGuard(this, waiter, scope, allowOversize);
+        waiter.guard = guard;
+        if (timeout !== undefined) guard.expireAfter(timeout, () => this.#timedOut(weight, timeout));
+      }
+    });
+  }
+
+  /** Serves the front of the queue while it fits. */
+  #grant(): void {
+    for (let waiter = this.#queue.head; waiter !== null;) {
+      const next: Waiter | null = waiter.after;
+      if (this.#held + waiter.weight > this.#permits) {
+        if (waiter.weight <= this.#permits) return;
+        waiter = next;
+        continue;
+      }
+      this.#queue.remove(waiter);
+      this.#held += waiter.weight;
+      if (hooks !== null) {
+        hooks.unblocked(this, waiter, true);
+        hooks.acquired(this, waiter.weight);
+      }
+      if (waiter.guard === null) waiter.resolve();
+      else waiter.guard.admit();
+      waiter = next;
+    }
+  }
+
+  /** Takes a waiter out of its queue, with an error. @internal */
+  refuse(waiter: Waiter, error: unknown): void {
+    const first = this.#queue.head === waiter;
+    this.#queue.remove(waiter);
+    if (waiter.weight > this.#permits) this.#oversize--;
+    waiter.guard?.end();
+    hooks?.unblocked(this, waiter, false);
+    waiter.resolve(Promise.reject(error));
+    // It may have been what the others waited behind.
+    if (first) this.#grant();
+  }
+
+  #describe(): string {
+    return `the ${this.#permits} permits${this.name === undefined ? "" : ` of "${this.name}"`}`;
+  }
+
+  #neverFits(weight: number): SnowshedError {
+    return new SnowshedError("SNOWSHED_NEVER_FITS", `weight ${weight} exceeds ${this.#describe()}`);
+  }
+
+  #timedOut(weight: number, timeout: number): DeadlineExceededError {
+    return new DeadlineExceededError(`waited ${timeout} ms for ${weight} of ${this.#describe()}`);
+  }
+}
+
+/** A caller that waits. Small: under load there is one for almost every acquire. */
+class Waiter implements QueueNode<Waiter> {
+  before: Waiter | null = null;
+  after: Waiter | null = null;
+  readonly weight: number;
+  /** Of the promise it awaits; a rejected promise refuses it. */
+  readonly resolve: (granted?: PromiseLike<never>) => void;
+  guard: WaitGuard | null = null;
+
+  constructor(weight: number, resolve: Waiter["resolve"]) {
+    this.weight = weight;
+    this.resolve = resolve;
+  }
+}
+
+/** What can end a wait before its turn comes. */
+class WaitGuard extends AbortNode {
+  readonly #semaphore: Semaphore;
+  readonly #waiter: Waiter;
+  readonly #scope: AbortScope | null;
+  readonly allowOversize: boolean;
+  #cancelTimer: (() => void) | null = null;
+  #state: "waiting" | "admitted" | "ended" = "waiting";
+
+  constructor(semaphore: Semaphore, waiter: Waiter, scope: AbortScope | null, allowOversize: boolean) {
+    super();
+    this.#semaphore = semaphore;
+    this.#waiter = waiter;
+    this.#scope = scope;
+    this.allowOversize = allowOversize;
+    scope?.link(this);
+  }
+
+  expireAfter(ms: number, error: () => unknown): void {
+    const clock = this.#scope?.clock ?? systemClock;
+    this.#cancelTimer = clock.setTimeout(() => this.#semaphore.refuse(this.#waiter, error()), ms);
+  }
+
+  admit(): void {
+    this.#state = "admitted";
+    this.#cancelTimer?.();
+    // Still to be called off until the tick's end: a caller that is canceled along with the release must not go on.
+    queueMicrotask(() => {
+      if (this.#state === "ended") return;
+      this.end();
+      this.#waiter.resolve();
+    });
+  }
+
+  end(): void {
+    this.#state = "ended";
+    this.#cancelTimer?.();
+    this.source?.unlink(this);
+  }
+
+  override notify(): void {
+    const reason = this.#scope!.abortReason;
+    if (this.#state === "waiting") return this.#semaphore.refuse(this.#waiter, reason);
+    if (this.#state === "ended") return;
+    this.end();
+    this.#waiter.resolve(Promise.reject(reason));
+    this.#semaphore.release(this.#waiter.weight);
+  }
+}
