@@ -15,15 +15,7 @@ export abstract class AbortNode {
   /** @internal */
   next: AbortNode | null = null;
 
-  /** First pass: takes on the state. No one may be told yet; what has to be told later goes into `told`. @internal */
-  mark(_cancellation: Cancellation, told: AbortNode[]): void {
-    told.push(this);
-  }
-
-  /** Second pass of a scope: marks what is linked below it. @internal */
-  expand(_told: AbortNode[]): void {}
-
-  /** Last pass, once everything is marked. @internal */
+  /** Called by the abort, once the whole subtree is marked. @internal */
   abstract notify(): void;
 }
 
@@ -75,9 +67,6 @@ export class Cancellation {
   }
 }
 
-/** Whom a scope without anything linked to it has to tell. */
-const nobody: AbortNode[] = [];
-
 /** Something that can be aborted, with the list of what hangs on it. */
 export class AbortScope extends AbortNode {
   /** Where the state and the list are: itself, or the scope that this one is only another view of. @internal */
@@ -92,6 +81,8 @@ export class AbortScope extends AbortNode {
   tail: AbortNode | null = null;
   /** @internal */
   controller: AbortController | null = null;
+  /** Of its own deadline. @internal */
+  cancelTimer: (() => void) | null = null;
 
   protected constructor(clock: Clock, scope?: AbortScope) {
     super();
@@ -140,39 +131,36 @@ export class AbortScope extends AbortNode {
   /** Aborts this scope and all below it; the first call counts. @internal */
   abort(cancellation: Cancellation): void {
     if (this.cancellation !== null) return;
-    if (this.source !== null) this.source.unlink(this);
+    this.source?.unlink(this);
     if (this.head === null && this.controller === null) {
-      this.mark(cancellation, nobody);
+      this.cancellation = cancellation;
+      this.cancelTimer?.();
       return;
     }
+    // First the whole subtree is marked, then everyone is told: nobody can see a half of it.
+    const scopes: AbortScope[] = [this];
     const told: AbortNode[] = [];
-    this.mark(cancellation, told);
-    for (let index = 0; index < told.length; index++) told[index]!.expand(told);
+    for (const scope of scopes) {
+      scope.cancellation = cancellation;
+      scope.cancelTimer?.();
+      if (scope.controller !== null) told.push(scope);
+      let node = scope.head;
+      scope.head = scope.tail = null;
+      while (node !== null) {
+        const { next }: AbortNode = node;
+        // Dead links kept alive by an old node would keep young ones alive, too.
+        node.source = node.previous = node.next = null;
+        if (node instanceof AbortScope) scopes.push(node);
+        else told.push(node);
+        node = next;
+      }
+    }
     for (const node of told) node.notify();
   }
 
   /** @internal */
-  override mark(cancellation: Cancellation, told: AbortNode[]): void {
-    this.cancellation = cancellation;
-    if (this.head !== null || this.controller !== null) told.push(this);
-  }
-
-  /** @internal */
-  override expand(told: AbortNode[]): void {
-    let node = this.head;
-    this.head = this.tail = null;
-    while (node !== null) {
-      const next: AbortNode | null = node.next;
-      // Dead links kept alive by an old node would keep young ones alive, too.
-      node.source = node.previous = node.next = null;
-      node.mark(this.cancellation!, told);
-      node = next;
-    }
-  }
-
-  /** @internal */
   override notify(): void {
-    this.controller?.abort(this.abortReason);
+    this.controller!.abort(this.abortReason);
   }
 }
 

@@ -233,8 +233,6 @@ export class Context extends AbortScope {
  * ```
  */
 export class CancelContext extends Context implements Disposable {
-  #cancelTimer: (() => void) | null = null;
-
   /** @internal */
   constructor(parent: Context, due: number, dueDate: number) {
     super(parent.clock, parent.values, due, dueDate);
@@ -259,14 +257,8 @@ export class CancelContext extends Context implements Disposable {
   /** @internal */
   abortAfter(ms: number, cause: unknown, keepAlive: boolean): void {
     const expire = (): void => this.abort(new Cancellation(cause, true));
-    if (ms > 0) this.#cancelTimer = this.clock.setTimeout(expire, ms, keepAlive);
+    if (ms > 0) this.cancelTimer = this.clock.setTimeout(expire, ms, keepAlive);
     else expire();
-  }
-
-  /** @internal */
-  override mark(cancellation: Cancellation, told: AbortNode[]): void {
-    this.#cancelTimer?.();
-    super.mark(cancellation, told);
   }
 }
 
