@@ -1,0 +1,29 @@
+import { once } from "node:events";
+import type { Io } from "./io.ts";
+
+// oxlint-disable-next-line no-control-regex -- what a server or an input line says must not steer the terminal
+const controlCharacters = /[\u0000-\u001F\u007F-\u009F]/g;
+
+/** What the command tells its user on stderr, beside its output: one line each, above the progress line if there is one. */
+export class Notes {
+  readonly #stderr: Io["stderr"];
+  /** Prints a line above whatever is being redrawn in place. */
+  above: ((line: string) => void) | undefined;
+
+  constructor(stderr: Io["stderr"]) {
+    this.#stderr = stderr;
+  }
+
+  /** Resolves when stderr has taken it: a flood of notes waits for its reader. */
+  async say(text: string): Promise<void> {
+    await this.print(`snowshed: ${text.replace(controlCharacters, "?")}`);
+  }
+
+  /** Like `say`, for text of our own that may span lines and carry colours. */
+  async print(text: string): Promise<void> {
+    if (this.above !== undefined) this.above(text);
+    else if (!this.#stderr.write(`${text}\n`) && !this.#stderr.destroyed) {
+      await Promise.race([once(this.#stderr, "drain"), once(this.#stderr, "close")]).catch(() => {});
+    }
+  }
+}
