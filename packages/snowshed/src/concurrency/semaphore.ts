@@ -90,11 +90,11 @@ export class Semaphore {
    * exceeds all permits, now or after a later `resize()`, unless `allowOversize` is set.
    */
   acquire(weight: number = 1, options?: AcquireOptions): Promise<void> {
-    if (options === undefined) return this.tryAcquire(weight) ? granted : this.#wait(weight, null, undefined, false);
+    if (options === undefined) return this.tryAcquire(weight) ? granted : this.#wait(weight);
     const scope = scopeOf(options.signal);
     const timeout = options.timeout === undefined ? undefined : toMilliseconds(options.timeout, "timeout");
     if (scope?.isAborted) return Promise.reject(scope.abortReason);
-    return this.tryAcquire(weight) ? granted : this.#wait(weight, scope, timeout, options.allowOversize ?? false);
+    return this.tryAcquire(weight) ? granted : this.#waitGuarded(weight, scope, timeout, options.allowOversize ?? false);
   }
 
   /** Gives `weight` units back. More than are held is an error (`SNOWSHED_OVER_RELEASE`) and changes nothing. */
@@ -150,7 +150,22 @@ export class Semaphore {
     this.#grant();
   }
 
-  #wait(weight: number, scope: AbortScope | null, timeout: number | undefined, allowOversize: boolean): Promise<void> {
+  // Apart from the guarded wait: this is the path of every contended acquire, and its closure must capture little.
+  #wait(weight: number): Promise<void> {
+    if (weight > this.#permits) return Promise.reject(this.#neverFits(weight));
+    return new Promise((resolve) => {
+      const waiter = new Waiter(weight, resolve);
+      this.#queue.push(waiter);
+      hooks?.blocked(this, weight, waiter);
+    });
+  }
+
+  #waitGuarded(
+    weight: number,
+    scope: AbortScope | null,
+    timeout: number | undefined,
+    allowOversize: boolean,
+  ): Promise<void> {
     if (weight > this.#permits && !allowOversize) return Promise.reject(this.#neverFits(weight));
     if (timeout !== undefined && timeout <= 0) return Promise.reject(this.#timedOut(weight, timeout));
     return new Promise((resolve) => {
@@ -158,11 +173,9 @@ export class Semaphore {
       this.#queue.push(waiter);
       if (weight > this.#permits) this.#oversize++;
       hooks?.blocked(this, weight, waiter);
-      if (scope !== null || timeout !== undefined || allowOversize) {
-        const guard = new WaitGuard(this, waiter, scope, allowOversize);
-        waiter.guard = guard;
-        if (timeout !== undefined) guard.expireAfter(timeout, () => this.#timedOut(weight, timeout));
-      }
+      const guard = new WaitGuard(this, waiter, scope, allowOversize);
+      waiter.guard = guard;
+      if (timeout !== undefined) guard.expireAfter(timeout, () => this.#timedOut(weight, timeout));
     });
   }
 
