@@ -1,0 +1,87 @@
+// The built packages as their users get them: packed, installed into an empty project, type-checked there against every
+// declaration without Node's types, then loaded and exercised on each runtime (smoke.mjs), and the command line started.
+// The runtimes come from the npm registry; nothing is installed on the machine.
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const packages = ["packages/snowshed", "packages/cli"];
+const bin = "node_modules/@snowshed/cli/dist/bin.js";
+const npx = ["npx", "-y"];
+
+/** @type {[name: string, run: string[], runsCommandLine: boolean][]} */
+const runtimes = [
+  [`node ${process.versions.node} (this one)`, [process.execPath], true],
+  ["node 22", [...npx, "node@22.23.3"], true],
+  ["node 24", [...npx, "node@24.21.0"], true],
+  ["node 26", [...npx, "node@26.10.0"], true],
+  ["bun", [...npx, "bun@1.4.5"], false],
+  ["deno", [...npx, "deno@2.9.6", "run", "--allow-all"], false],
+];
+
+const typeCheck = {
+  compilerOptions: {
+    target: "es2022",
+    lib: ["es2023", "dom", "esnext.disposable"],
+    module: "nodenext",
+    types: [],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+  },
+  files: ["user.ts"],
+};
+
+const user = `
+import { Semaphore, batch, type Context } from "snowshed";
+import { FakeClock } from "snowshed/testing";
+const report = await batch([1, 2], (n: number, context: Context) => \`\${n} \${context.aborted}\`, { timeout: "3s" });
+export const value: string | undefined = report.outcomes[0]?.value;
+export const result: Promise<number> = new Semaphore(1).run(() => 1, { timeout: "1s" });
+export const clock: FakeClock = new FakeClock();
+`;
+
+/** Gives the last line of the output. @param {string} title @param {string[]} command @param {string} cwd */
+function run(title, [file = "", ...args], cwd) {
+  const start = performance.now();
+  const { status, error, stdout, stderr } = spawnSync(file, args, {
+    cwd,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 180_000,
+  });
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  if (status !== 0) throw new Error(`${title}: ${error?.message ?? `exit ${status}`}\n${stdout}${stderr}`);
+  const lastLine = stdout.trim().split("\n").at(-1) ?? "";
+  console.log(`${title}: ${lastLine === "" ? "ok" : lastLine} (${seconds} s)`);
+  return lastLine;
+}
+
+const project = mkdtempSync(join(tmpdir(), "snowshed-project-"));
+try {
+  /** @param {string} path */
+  const pack = (path) =>
+    run(`pack ${path}`, ["npm", "pack", "--silent", "--pack-destination", project], join(root, path));
+  const tarballs = packages.map((path) => `./${pack(path)}`);
+  writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  run("install", ["npm", "install", "--silent", "--no-audit", "--no-fund", ...tarballs], project);
+
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify(typeCheck));
+  writeFileSync(join(project, "user.ts"), user);
+  run("types", [process.execPath, join(root, "node_modules/typescript/bin/tsc"), "-p", project], project);
+
+  copyFileSync(join(root, "scripts/smoke.mjs"), join(project, "smoke.mjs"));
+  for (const [name, command, runsCommandLine] of runtimes) {
+    run(name, [...command, "smoke.mjs"], project);
+    if (runsCommandLine) run(`${name}: snowshed --version`, [...command, bin, "--version"], project);
+  }
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+} finally {
+  rmSync(project, { recursive: true, force: true });
+}
