@@ -57,7 +57,7 @@ export function run(path: string): Promise<Output> {
 }
 
 function execute(args: readonly string[], cwd: string): Promise<Output> {
-  const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", NODE_OPTIONS: "" };
+  const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, NODE_OPTIONS: undefined };
   return new Promise((resolve) => {
     execFile(process.execPath, args, { cwd, env, timeout: 20_000 }, (error, stdout, stderr) => {
       resolve({ failed: error !== null, stdout, stderr: error?.killed ? `${stderr}\nkilled after 20 s` : stderr });
