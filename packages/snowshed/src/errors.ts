@@ -55,6 +55,17 @@ export class SnowshedError extends Error {
 /**
  * The work was canceled: by `cancel()`, by the end of its scope, or by a foreign `AbortSignal`. `cause` is what was
  * given as the reason, if anything was. Its `name` is `"AbortError"`, so existing checks for aborted work hold.
+ *
+ * @example
+ * ```ts
+ * import { CanceledError, Context } from "snowshed";
+ *
+ * const context = Context.background.withCancel();
+ * context.cancel("shutting down");
+ * await context.sleep("1s").catch((error: unknown) => {
+ *   if (error instanceof CanceledError) console.log(error.name, error.cause); // AbortError shutting down
+ * });
+ * ```
  */
 export class CanceledError extends SnowshedError {
   /** @internal */
@@ -68,6 +79,16 @@ export class CanceledError extends SnowshedError {
 /**
  * A deadline or a timeout passed. `cause` is what was given to `withTimeout` or `withDeadline`, or the foreign
  * `TimeoutError`. Its `name` is `"TimeoutError"`, as that of `AbortSignal.timeout()`.
+ *
+ * @example
+ * ```ts
+ * import { DeadlineExceededError, Semaphore } from "snowshed";
+ *
+ * const full = new Semaphore(0);
+ * await full.acquire(1, { timeout: "10ms" }).catch((error: unknown) => {
+ *   console.log(error instanceof DeadlineExceededError); // true
+ * });
+ * ```
  */
 export class DeadlineExceededError extends SnowshedError {
   /** @internal */

@@ -29,7 +29,9 @@ const sent: Promise<void> = Promise.resolve();
  * const group = new WaitGroup();
  * for (const id of [0, 1, 2]) group.go(() => results.send(id * 2));
  * void group.wait().then(() => results.close());
- * for await (const result of results) console.log(result); // 0, 2, 4
+ * const received: number[] = [];
+ * for await (const result of results) received.push(result);
+ * console.log(received); // [ 0, 2, 4 ]
  * ```
  */
 export class Channel<T> implements AsyncIterable<T> {

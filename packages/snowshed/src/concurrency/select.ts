@@ -38,12 +38,34 @@ interface Ended<Index> {
 }
 type IndexOf<Key> = Key extends `${infer Index extends number}` ? Index : number;
 
-/** The case that receives from `channel`: ready when a value is there, or the channel is closed. */
+/**
+ * The case that receives from `channel`: ready when a value is there, or the channel is closed.
+ *
+ * @example
+ * ```ts
+ * import { Channel, receive, select } from "snowshed";
+ *
+ * const numbers = new Channel<number>(1);
+ * numbers.trySend(7);
+ * console.log((await select([receive(numbers)])).value); // 7
+ * ```
+ */
 export function receive<T>(channel: Channel<T>): ReceiveCase<T> {
   return { kind: "receive", channel };
 }
 
-/** The case that sends `value` to `channel`: ready when there is room or a receiver, or the channel is closed. */
+/**
+ * The case that sends `value` to `channel`: ready when there is room or a receiver, or the channel is closed.
+ *
+ * @example
+ * ```ts
+ * import { Channel, select, send } from "snowshed";
+ *
+ * const full = new Channel<string>();
+ * const roomy = new Channel<string>(1);
+ * console.log((await select([send(full, "a"), send(roomy, "a")])).index); // 1
+ * ```
+ */
 export function send<T>(channel: Channel<T>, value: T): SendCase<T> {
   return { kind: "send", channel, value };
 }
@@ -115,7 +137,17 @@ export function select<const Cases extends readonly SelectCase[]>(
   });
 }
 
-/** Like {@link select} if an operation is ready, else `undefined`. Throws if the chosen one sends to a closed channel. */
+/**
+ * Like {@link select} if an operation is ready, else `undefined`. Throws `SNOWSHED_CHANNEL_CLOSED` if the chosen one sends
+ * to a closed channel.
+ *
+ * @example
+ * ```ts
+ * import { Channel, receive, trySelect } from "snowshed";
+ *
+ * console.log(trySelect([receive(new Channel<number>())])); // undefined
+ * ```
+ */
 export function trySelect<const Cases extends readonly SelectCase[]>(cases: Cases): Selected<Cases> | undefined {
   return chooseReady(cases, systemClock) as Selected<Cases> | undefined;
 }
