@@ -84,7 +84,8 @@ export class CanceledError extends SnowshedError {
  * ```ts
  * import { DeadlineExceededError, Semaphore } from "snowshed";
  *
- * const full = new Semaphore(0);
+ * const full = new Semaphore(1);
+ * await full.acquire();
  * await full.acquire(1, { timeout: "10ms" }).catch((error: unknown) => {
  *   console.log(error instanceof DeadlineExceededError); // true
  * });
