@@ -4,7 +4,7 @@ import type { Notes } from "../notes.ts";
 import { acceptEncoding } from "../fetch/decoder.ts";
 import type { FetchOptions } from "../fetch/options.ts";
 import { runFetch } from "../fetch/fetch-run.ts";
-import { wantsColor } from "../fetch/progress.ts";
+import { wantsColor } from "../fetch/terminal.ts";
 import type { FetchSummary } from "../fetch/summary.ts";
 import { summaryText } from "../fetch/summary-text.ts";
 import { exitCode } from "../exit-code.ts";

@@ -37,7 +37,7 @@ export function serverTable(servers: readonly ExampleServer[], outcomes: readonl
       })
       .join("  "),
   );
-  return [colors.bold(headLine!), ...lines].join("\n");
+  return [colors.bold(headLine), ...lines].join("\n");
 }
 
 /** Zeros fade, the rest has the colour of what it means. */

@@ -8,7 +8,7 @@ import { runFetch } from "../fetch/fetch-run.ts";
 import { LineWriter } from "../fetch/line-writer.ts";
 import type { FetchOptions } from "../fetch/options.ts";
 import type { Outcome } from "../fetch/outcome.ts";
-import { wantsColor } from "../fetch/progress.ts";
+import { wantsColor } from "../fetch/terminal.ts";
 import type { FetchSummary } from "../fetch/summary.ts";
 import { showBytes, showDuration } from "../fetch/summary-text.ts";
 import type { Io } from "../io.ts";

@@ -108,12 +108,12 @@ function prefix(index: number): string {
 }
 
 async function copy(file: string, sink: BodySink): Promise<void> {
-  let drained: () => void = () => {};
+  let drained: (() => void) | undefined;
   let failure: Error | undefined;
-  sink.drained = () => drained();
+  sink.drained = () => drained?.();
   sink.failed = (error) => {
     failure = error;
-    drained();
+    drained?.();
   };
   try {
     for await (const chunk of createReadStream(file, { start: headSize }) as AsyncIterable<Buffer>) {

@@ -66,9 +66,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#stopListening = options.context.onAbort((reason) => this.#fail(reason));
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController, context: { readonly history?: readonly unknown[] }): void {
+  onRequestStart(controller: Dispatcher.DispatchController, context?: { readonly history?: readonly unknown[] }): void {
     this.#controller = controller;
-    this.#hops = context.history ?? [];
+    this.#hops = context?.history ?? [];
     // It waited for a connection, or for the last redirect, while the attempt ended.
     if (this.#ended) controller.abort(new FetchFailure("CANCELED", "the attempt has ended"));
   }
@@ -162,9 +162,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#resolve({ httpStatus: this.#httpStatus, bytes: this.#bytes, redirects });
   }
 
-  #fail(error: unknown): void {
+  #fail(cause: unknown): void {
     if (!this.#end()) return;
-    const failure = toFailure(error, this.#httpStatus !== 0);
+    const failure = toFailure(cause, this.#httpStatus !== 0);
     this.#controller?.abort(failure);
     this.#decoder?.destroy();
     if (this.#sink === undefined) this.#reject(failure);

@@ -13,8 +13,8 @@ import { HttpClient } from "./http-client.ts";
 import { isClosed, LineWriter } from "./line-writer.ts";
 import type { FetchOptions } from "./options.ts";
 import type { Outcome } from "./outcome.ts";
-import { failedOutcome, naming, rounded, skippedOutcome } from "./outcome.ts";
-import { Progress, wantsProgress } from "./progress.ts";
+import { failedOutcome, okOutcome, skippedOutcome } from "./outcome.ts";
+import type { Progress } from "./progress.ts";
 import type { FetchRequest } from "./request.ts";
 import { RequestParser } from "./request.ts";
 import { RequestSource } from "./request-source.ts";
@@ -23,6 +23,7 @@ import { RunFolders } from "./run-folders.ts";
 import type { FetchSummary, StopCause } from "./summary.ts";
 import { summarize } from "./summary.ts";
 import { Tally } from "./tally.ts";
+import { wantsProgress } from "./terminal.ts";
 
 /** Read ahead while hosts have no free place: this much at most, so memory does not depend on the input. */
 const window = { requests: 10_000, bytes: 16 * 1024 * 1024 };
@@ -64,7 +65,7 @@ class FetchRun {
   async run(): Promise<FetchSummary> {
     const { interrupt } = this.#io;
     await this.#open();
-    const progress = this.#options.progress && wantsProgress(this.#io) ? this.#showProgress() : undefined;
+    const progress = this.#options.progress && wantsProgress(this.#io) ? await this.#showProgress() : undefined;
     const onInterrupt = (): void => this.#stop("interrupted");
     interrupt?.addEventListener("abort", onInterrupt);
     if (interrupt?.aborted === true) onInterrupt();
@@ -164,7 +165,10 @@ class FetchRun {
     const { input: request, status, value, error } = outcome;
     this.#scheduler.release(request);
     if (status === "ok")
-      return this.#report(this.#okOutcome(request, value!, outcome), this.#folders.journalKey(request));
+      return this.#report(
+        okOutcome(request, value!, outcome, this.#folders.file(request)),
+        this.#folders.journalKey(request),
+      );
     const failure = this.#failure(error);
     if (status === "skipped") return this.#report(skippedOutcome(request, failure));
     const failed = failedOutcome(request, failure, outcome);
@@ -179,20 +183,6 @@ class FetchRun {
     const failure = toEnding(error, overall) ?? toFailure(error, false);
     if (failure.code === "DEADLINE") this.#stopped ??= "deadline";
     return failure;
-  }
-
-  #okOutcome(request: FetchRequest, answer: Answer, effort: { duration: number; attempts: number }): Outcome {
-    const { httpStatus, bytes, redirects } = answer;
-    const file = this.#folders.file(request);
-    return {
-      ...naming(request),
-      status: "ok",
-      httpStatus,
-      bytes,
-      ...rounded(effort),
-      ...(redirects === 0 ? {} : { redirects }),
-      ...(file === undefined ? {} : { file }),
-    };
   }
 
   /** With a `journalKey` the request counts as completed once its outcome has been handed on. */
@@ -240,7 +230,9 @@ class FetchRun {
     }
   }
 
-  #showProgress(): Progress {
+  async #showProgress(): Promise<Progress> {
+    // Only for those who see it: it takes as long to load as a short run.
+    const { Progress } = await import("./progress.ts");
     const progress = new Progress(this.#io, this.#notes, this.#tally, this.#source);
     if (this.#io.stdout.isTTY === true) this.#output.beforeChunk = () => progress.clear();
     return progress;

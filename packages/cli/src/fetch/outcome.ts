@@ -1,3 +1,4 @@
+import type { Answer } from "./exchange.ts";
 import type { FailureCode, FetchFailure } from "./failure.ts";
 import type { FetchRequest } from "./request.ts";
 
@@ -24,35 +25,46 @@ export interface Outcome {
 }
 
 export type Effort = Pick<Outcome, "duration" | "attempts">;
+type Draft = { -readonly [Field in keyof Outcome]: Outcome[Field] };
 
-/** What tells the user which request it is. */
-export function naming(request: FetchRequest): Pick<Outcome, "id" | "url" | "method"> {
-  return {
-    ...(request.id === undefined ? {} : { id: request.id }),
-    url: request.url,
-    ...(request.method === "GET" ? {} : { method: request.method }),
-  };
+/** The outcome of a request with a good answer, its body in `file` if it was kept. */
+export function okOutcome(request: FetchRequest, answer: Answer, effort: Effort, file: string | undefined): Outcome {
+  const outcome = draft(request, "ok", effort, answer.httpStatus);
+  outcome.bytes = answer.bytes;
+  if (answer.redirects > 0) outcome.redirects = answer.redirects;
+  if (file !== undefined) outcome.file = file;
+  return outcome;
 }
 
 /** The outcome of a request without an answer. */
 export function failedOutcome(request: FetchRequest, failure: FetchFailure, effort: Effort): Outcome {
-  const { code, message, httpStatus } = failure;
-  return {
-    ...naming(request),
-    status: "failed",
-    ...(httpStatus === undefined ? {} : { httpStatus }),
-    ...rounded(effort),
-    error: { code, message },
-  };
+  const outcome = draft(request, "failed", effort, failure.httpStatus);
+  outcome.error = { code: failure.code, message: failure.message };
+  return outcome;
 }
 
 /** The outcome of a request that was never sent. */
 export function skippedOutcome(request: FetchRequest, failure: FetchFailure): Outcome {
-  const { code, message } = failure;
-  return { ...naming(request), status: "skipped", duration: 0, attempts: 0, error: { code, message } };
+  const outcome = draft(request, "skipped", { duration: 0, attempts: 0 }, undefined);
+  outcome.error = { code: failure.code, message: failure.message };
+  return outcome;
 }
 
-/** Milliseconds to one decimal: what is beyond is noise. */
-export function rounded(effort: Effort): Effort {
-  return { duration: Math.round(effort.duration * 10) / 10, attempts: effort.attempts };
+// Made for each request, so assigned to, not spread together, which takes several times as long.
+function draft(
+  request: FetchRequest,
+  status: Outcome["status"],
+  effort: Effort,
+  httpStatus: number | undefined,
+): Draft {
+  const named: Partial<Draft> = {};
+  if (request.id !== undefined) named.id = request.id;
+  named.url = request.url;
+  if (request.method !== "GET") named.method = request.method;
+  named.status = status;
+  if (httpStatus !== undefined) named.httpStatus = httpStatus;
+  // To one decimal: what is beyond is noise.
+  named.duration = Math.round(effort.duration * 10) / 10;
+  named.attempts = effort.attempts;
+  return named as Draft;
 }

@@ -4,22 +4,11 @@ import type { Io } from "../io.ts";
 import type { Notes } from "../notes.ts";
 import type { RequestSource } from "./request-source.ts";
 import { showDuration } from "./summary-text.ts";
+import { wantsColor } from "./terminal.ts";
 import type { Tally } from "./tally.ts";
 
 const interval = 100;
 const barWidth = 24;
-
-/** Whether somebody looks at a terminal that can redraw a line. */
-export function wantsProgress(io: Io): boolean {
-  const { CI, TERM } = io.env;
-  return io.stderr.isTTY === true && TERM !== "dumb" && (CI === undefined || CI === "" || CI === "false");
-}
-
-/** Whether stderr takes colours (no-color.org). */
-export function wantsColor(io: Io): boolean {
-  const { NO_COLOR, TERM } = io.env;
-  return io.stderr.isTTY === true && TERM !== "dumb" && (NO_COLOR === undefined || NO_COLOR === "");
-}
 
 /** A line at the bottom of the terminal that says how far the run is. */
 export class Progress {

@@ -117,8 +117,12 @@ export function checkHeader(name: string, value: string): readonly [name: string
 }
 
 function parseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined) throw new InvalidRequest("not a valid URL");
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new InvalidRequest("not a valid URL");
+  }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new InvalidRequest(`only http and https URLs are fetched, not ${url.protocol}`);
   }

@@ -43,7 +43,7 @@ export interface RunEnd {
 
 export function summarize(tally: Tally, end: RunEnd): FetchSummary {
   const { ok, failed, fallback, skipped } = tally.byStatus;
-  const byFrequency = [...tally.byError].sort(([, a], [, b]) => b - a);
+  const byFrequency = [...tally.byError].toSorted(([, a], [, b]) => b - a);
   return {
     total: tally.total,
     ok,
