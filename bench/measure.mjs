@@ -18,14 +18,20 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Repeats `once` (which gives `{ cpu, wall, … }` in ms) until the budget is spent, with the heap swept in between. */
-async function repeat(once, budget) {
+/** What a contender may take for its least number of repetitions, in ms: the quadratic ones are cut short by it. */
+const patience = 8000;
+
+/**
+ * Repeats `once` (which gives `{ cpu, wall, … }` in ms) until the budget is spent. The collector is left alone: forced
+ * between two repetitions it would also throw away the shapes of objects that are not alive just then, and the compiled
+ * code with them.
+ */
+async function repeat(once, budget, atLeast = 3, atMost = 40) {
   const samples = [];
-  const end = performance.now() + budget;
-  do {
-    globalThis.gc();
-    samples.push(await once());
-  } while (samples.length < 3 ? performance.now() < end + budget : performance.now() < end && samples.length < 40);
+  const start = performance.now();
+  const spent = () => performance.now() - start;
+  do samples.push(await once());
+  while (samples.length < atLeast ? spent() < patience : spent() < budget && samples.length < atMost);
   return samples;
 }
 
@@ -50,23 +56,31 @@ export async function timePerOperation(run, operations, budget) {
 
 /** Milliseconds of each phase of `run(size, lap)`, which calls `lap(name)` when a phase has ended. */
 export async function timePhases(run, size, budget) {
-  for (let round = 0; round < 3; round++) await run(1000, () => {});
-  const samples = await repeat(async () => {
-    const phases = {};
-    let cpu = 0;
-    let wall = 0;
-    let stop = stopwatch();
-    await run(size, (name) => {
-      const spent = stop();
-      phases[name] = spent.cpu;
-      cpu += spent.cpu;
-      wall += spent.wall;
-      stop = stopwatch();
-    });
-    return { cpu, wall, phases };
-  }, budget);
+  // As many for every size, so that no size is measured with code that another one found compiled.
+  for (let round = 0; round < 30; round++) await run(1000, () => {});
+  const repetitions = 7;
+  const samples = await repeat(
+    async () => {
+      const phases = {};
+      let cpu = 0;
+      let wall = 0;
+      let stop = stopwatch();
+      await run(size, (name) => {
+        const spent = stop();
+        phases[name] = spent.cpu;
+        cpu += spent.cpu;
+        wall += spent.wall;
+        stop = stopwatch();
+      });
+      return { cpu, wall, phases };
+    },
+    budget,
+    repetitions,
+    repetitions,
+  );
   const typical = samples.toSorted((a, b) => a.cpu - b.cpu)[samples.length >> 1];
-  return { cpu: typical.cpu, phases: typical.phases, wall: Math.min(...samples.map((sample) => sample.wall)) };
+  const wall = Math.min(...samples.map((sample) => sample.wall));
+  return { cpu: typical.cpu, phases: typical.phases, first: samples[0].cpu, wall };
 }
 
 const heapUsed = () => process.memoryUsage().heapUsed;
@@ -101,16 +115,27 @@ export async function retainedPerItem(run, size) {
   return { bytes: retained / size };
 }
 
-/** Highest heap and resident size, in MB above the start, seen by `sample()` during `run`. */
+const looks = 20;
+
+/**
+ * Highest live heap in MB above the start: `sample()`, called by each task, collects the garbage and looks, twenty times
+ * in the run. And by how much the resident size grew, which the garbage is part of.
+ */
 export async function peakMemory(prepare, size) {
+  let calls = 0;
   let peak = 0;
+  const interval = Math.floor(size / looks);
   const run = await prepare(() => {
+    calls++;
+    if (calls % interval !== 0) return;
+    globalThis.gc();
     peak = Math.max(peak, heapUsed());
   });
   await run(1000);
   globalThis.gc();
   const heap = heapUsed();
   const resident = process.memoryUsage().rss;
+  calls = 0;
   peak = heap;
   await run(size);
   return { heap: (peak - heap) / 1e6, resident: process.resourceUsage().maxRSS / 1e3 - resident / 1e6 };

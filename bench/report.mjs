@@ -12,7 +12,9 @@ function number(value) {
 
 const table = (head, rows) => {
   const line = (cells) => `| ${cells.join(" | ")} |`;
-  const alignment = head.map((title) => (["what", "contender", "the mark", "target", "reached"].includes(title) ? "---" : "--:"));
+  const alignment = head.map((title) =>
+    ["what", "contender", "the mark", "target", "reached"].includes(title) ? "---" : "--:",
+  );
   return [line(head), line(alignment), ...rows.map(line)].join("\n");
 };
 
@@ -20,10 +22,17 @@ const unitOf = (verdict) => (verdict.metric === "bytes" ? "B" : verdict.row.unit
 const atSize = (size) => (size === undefined ? "" : `, ${size.toLocaleString("en-US")}`);
 
 function verdictLine({ row, target, missing, value, mark, markValue, ratio, reached, metric }) {
-  const title = `${row.title}${target.exponentAtMost ? "" : atSize(target.size)}`;
+  const title = `${row.title}${target.growsLike ? "" : atSize(target.size)}`;
   if (missing !== undefined) return [title, "", "", "", target.text, `not available: ${missing}`];
-  if (target.exponentAtMost !== undefined) {
-    return [title, `N^${number(value)}`, mark, "", target.text, reached ? "yes" : "**no**"];
+  if (target.growsLike !== undefined) {
+    return [
+      title,
+      `N^${number(value)}`,
+      `${mark}: N^${number(markValue)}`,
+      "",
+      target.text,
+      reached ? "yes" : "**no**",
+    ];
   }
   const unit = unitOf({ row, metric });
   const against = mark ? `${mark}: ${number(markValue)}` : "";
@@ -38,6 +47,7 @@ const range = (cell, metric) => {
   return `${number(Math.min(...values))}–${number(Math.max(...values))}`;
 };
 const best = (cell) => number(Math.min(...cell.samples.map((sample) => sample.wall)));
+const first = (cell) => number(typical(cell, "first"));
 const rounds = (cell) => String(cell.samples.length);
 const bytes = (cell) => (cell.bytes === undefined ? "" : number(Math.round(cell.bytes)));
 
@@ -56,7 +66,13 @@ function columnsOf(row) {
   ];
   switch (row.kind) {
     case "phases":
-      return [...time, ["phases, CPU ms", phases], ...(row.memory ? [["held B/waiter", bytes]] : []), ["rounds", rounds]];
+      return [
+        ...time,
+        ["first run", first],
+        ["phases, CPU ms", phases],
+        ...(row.memory ? [["held B/waiter", bytes]] : []),
+        ["rounds", rounds],
+      ];
     case "memory":
       return [
         ["peak heap MB", (cell) => number(typical(cell, "heap"))],

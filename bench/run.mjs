@@ -15,8 +15,21 @@ Measures snowshed beside its peers and writes bench/RESULTS.md (with --only or -
 `;
 
 const order = [
-  ...["try-acquire", "acquire", "run", "contended", "deep-queue", "abort-storm", "fork-join", "heap", "group"],
-  ...["context", "context-tree", "size", "reentrant", "fetch", "go"],
+  "try-acquire",
+  "acquire",
+  "run",
+  "contended",
+  "deep-queue",
+  "abort-storm",
+  "fork-join",
+  "heap",
+  "group",
+  "context",
+  "context-tree",
+  "size",
+  "reentrant",
+  "fetch",
+  "go",
 ];
 
 const directory = fileURLToPath(new URL(".", import.meta.url));
@@ -75,8 +88,9 @@ async function main() {
   if (values.help) return void process.stdout.write(usage);
   const names = values.only?.flatMap((name) => name.split(",")) ?? order;
   const unknown = names.filter((name) => !order.includes(name));
-  if (unknown.length > 0) throw new Error(`no row named ${unknown.join(", ")}; there are ${order.join(", ")}`);
-  if (!(await exists(join(directory, "node_modules")))) command("npm", "ci", "--prefix", "bench", "--no-audit", "--no-fund");
+  if (unknown.length > 0) throw new Error(`there is no row ${unknown.join(", ")}; there are ${order.join(", ")}`);
+  if (!(await exists(join(directory, "node_modules"))))
+    command("npm", "ci", "--prefix", "bench", "--no-audit", "--no-fund");
   if (values.build) command("npm", "run", "--silent", "build");
 
   const build = await copyOfBuild();
@@ -93,7 +107,7 @@ async function main() {
   const results = [];
   try {
     for (const name of names) {
-      const { default: row } = await import(`./rows/${name}.mjs`);
+      const { row } = await import(`./rows/${name}.mjs`);
       const cells = await measureRow(row, { ...env, rounds: Math.min(env.rounds, row.rounds ?? env.rounds) });
       results.push({ row, cells, verdicts: judgeRow(row, cells) });
     }

@@ -28,11 +28,23 @@ function ratioOf(a, b, metric) {
 
 const usable = (cell) => cell !== undefined && cell.missing === undefined;
 
+const growthAllowance = 0.2;
+
 function growth(target, cells, metric, subject) {
-  const points = cells.filter((cell) => cell.contender.id === target.ours && usable(cell));
-  if (points.length < 3) return { ...subject, missing: "too few sizes" };
-  const power = exponent(points.map((cell) => [cell.size, typical(cell, metric)]));
-  return { ...subject, value: power, ratio: power, reached: power <= target.exponentAtMost, mark: "N^1" };
+  const powerOf = (id) => {
+    const points = cells.filter((cell) => cell.contender.id === id && usable(cell));
+    return points.length < 3 ? undefined : exponent(points.map((cell) => [cell.size, typical(cell, metric)]));
+  };
+  const value = powerOf(target.ours);
+  const markValue = powerOf(target.growsLike);
+  if (value === undefined || markValue === undefined) return { ...subject, missing: "too few sizes" };
+  return {
+    ...subject,
+    value,
+    markValue,
+    mark: target.growsLike,
+    reached: value <= Math.max(1, markValue) + growthAllowance,
+  };
 }
 
 function sameSize(target, cells, metric, subject) {
@@ -52,14 +64,15 @@ function judge(row, target, cells) {
   const find = (id) => cells.find((cell) => cell.contender.id === id && (!target.size || cell.size === target.size));
   const ours = find(target.ours);
   if (!usable(ours)) return { ...subject, missing: ours?.missing ?? "not measured" };
-  if (target.exponentAtMost !== undefined) return growth(target, cells, metric, subject);
+  if (target.growsLike !== undefined) return growth(target, cells, metric, subject);
   if (target.sameAt !== undefined) return sameSize(target, cells, metric, subject);
   const value = typical(ours, metric);
   if (target.marks === undefined) {
     const rounded = metric === "bytes" ? Math.round(value) : value;
     return { ...subject, value, mark: "", ratio: undefined, reached: rounded <= target.atMost };
   }
-  const marks = target.marks === "peers" ? row.contenders.filter(({ role }) => role === "peer").map(({ id }) => id) : target.marks;
+  const marks =
+    target.marks === "peers" ? row.contenders.filter(({ role }) => role === "peer").map(({ id }) => id) : target.marks;
   const present = marks.map(find).filter((cell) => usable(cell) && typical(cell, metric) !== undefined);
   if (present.length === 0) return { ...subject, value, missing: "nothing to compare with" };
   const fastest = present.reduce((a, b) => (typical(a, metric) <= typical(b, metric) ? a : b));

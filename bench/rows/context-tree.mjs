@@ -56,14 +56,19 @@ async function controllers() {
 
 async function any() {
   return {
-    root: () => ({ controller: new AbortController(), get signal() { return this.controller.signal; } }),
+    root: () => ({
+      controller: new AbortController(),
+      get signal() {
+        return this.controller.signal;
+      },
+    }),
     derive: (parent) => ({ signal: AbortSignal.any([parent.signal]) }),
     cancel: (root) => root.controller.abort(),
     isCanceled: (node) => node.signal.aborted,
   };
 }
 
-export default {
+export const row = {
   name: "context-tree",
   title: "a tree of 10k contexts canceled",
   kind: "phases",

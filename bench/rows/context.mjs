@@ -26,7 +26,7 @@ const snowshed = (operation) => async () => {
 /** Also a line of the comparison with Go. */
 export const snowshedCreateCancel = snowshed((parent) => parent.withCancel().cancel());
 
-export default {
+export const row = {
   name: "context",
   title: "Context: create + link + cancel",
   unit: "ns/op",

@@ -8,7 +8,7 @@ import { NotAvailable, ours } from "../ours.mjs";
 import { snowshedAcquire } from "./contended.mjs";
 import { snowshedCreateCancel } from "./context.mjs";
 import { ready } from "./group.mjs";
-import tryAcquire from "./try-acquire.mjs";
+import { row as tryAcquire } from "./try-acquire.mjs";
 
 const module = fileURLToPath(new URL("../go/", import.meta.url));
 
@@ -51,13 +51,17 @@ const go = (id, benchmark) =>
 
 const pairs = [
   ["TryAcquire + Release", "snowshed: tryAcquire + release", ["Weighted TryAcquire + Release"]],
-  ["8×3, body yields: channel semaphore", "snowshed: 8 workers over 3 permits", ["channel semaphore, 8×3, body yields"]],
+  [
+    "8×3, body yields: channel semaphore",
+    "snowshed: 8 workers over 3 permits",
+    ["channel semaphore, 8×3, body yields"],
+  ],
   ["8×3, body yields: Weighted", "snowshed: 8 workers over 3 permits", ["Weighted, 8×3, body yields"]],
   ["limit 100, task yields: errgroup", "snowshed: Group, ready() + go()", ["errgroup SetLimit(100), task yields"]],
   ["create + cancel", "snowshed: Context create + cancel", ["context.WithCancel + cancel"]],
 ];
 
-export default {
+export const row = {
   name: "go",
   title: "the Go originals on the same machine",
   unit: "ns/op",

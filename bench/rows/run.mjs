@@ -13,7 +13,7 @@ const peers = Object.entries(limiters).map(([id, limiter]) => ({
   setup: async () => loop(await limiter(10)),
 }));
 
-export default {
+export const row = {
   name: "run",
   title: "run(fn), uncontended",
   unit: "ns/op",

@@ -1,6 +1,6 @@
 import { ours } from "../ours.mjs";
 
-export default {
+export const row = {
   name: "try-acquire",
   title: "tryAcquire + release",
   unit: "ns/op",
