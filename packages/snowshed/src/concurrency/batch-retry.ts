@@ -37,17 +37,22 @@ export class RetryPolicy<Input> {
 
   constructor(retry: number | BatchRetry<Input>, concurrency: number, clock: Clock) {
     if (typeof retry === "number") checkInteger(retry, "retry", 0);
+    else if (typeof retry !== "object" || retry === null) {
+      throw invalidArgument(TypeError, "retry", "a number of retries or an object", retry);
+    }
     const options = typeof retry === "number" ? { attempts: retry + 1 } : retry;
     const { attempts = 2, backoff, budget, retryable, retryAfter } = options;
     checkInteger(attempts, "retry.attempts", 1, true);
     const { ratio = 0.2, minimum = 10 } = budget ?? {};
-    if (!(ratio >= 0)) throw invalidArgument(RangeError, "retry.budget.ratio", "a number of at least 0", ratio);
-    if (!(minimum >= 0)) throw invalidArgument(RangeError, "retry.budget.minimum", "a number of at least 0", minimum);
+    checkNotNegative(ratio, "retry.budget.ratio");
+    checkNotNegative(minimum, "retry.budget.minimum");
     if (retryable !== undefined) checkFunction(retryable, "retry.retryable");
     if (retryAfter !== undefined) checkFunction(retryAfter, "retry.retryAfter");
     this.#attempts = attempts;
     this.#base = toMilliseconds(backoff?.base ?? 100, "retry.backoff.base");
     this.#max = toMilliseconds(backoff?.max ?? 10_000, "retry.backoff.max");
+    checkNotNegative(this.#base, "retry.backoff.base");
+    checkNotNegative(this.#max, "retry.backoff.max");
     this.#ratio = ratio;
     this.#capacity = minimum + concurrency;
     this.#tokens = minimum;
@@ -63,12 +68,19 @@ export class RetryPolicy<Input> {
   /** Milliseconds to wait before the attempt after the `attempt`-th, or `undefined` when there is to be none. */
   delay(attempt: number, error: unknown, input: Input, remaining: number): number | undefined {
     if (attempt >= this.#attempts || this.#options.retryable?.(error, input) === false) return undefined;
-    const jitter = this.#clock.random() * Math.min(this.#max, this.#base * 2 ** (attempt - 1));
+    // The exponent is bounded so that a base of 0 stays 0: 0 · Infinity would be NaN.
+    const jitter = this.#clock.random() * Math.min(this.#max, this.#base * 2 ** Math.min(attempt - 1, 64));
     const asked = this.#options.retryAfter?.(error, input);
     const delay = asked === undefined ? jitter : Math.max(jitter, toMilliseconds(asked, "retryAfter()"));
     // An attempt that could only begin after the deadline is none, and must not cost another call its retry.
-    if (delay >= remaining || this.#tokens < 1) return undefined;
+    // Ten tenths added up are a little less than 1.
+    if (delay >= remaining || this.#tokens < 1 - 1e-6) return undefined;
     this.#tokens--;
     return delay;
   }
+}
+
+function checkNotNegative(value: unknown, name: string): void {
+  if (typeof value === "number" && value >= 0) return;
+  throw invalidArgument(typeof value === "number" ? RangeError : TypeError, name, "a number of at least 0", value);
 }

@@ -14,7 +14,8 @@ import { abortable } from "./abortable.ts";
 import type { BatchRetry } from "./batch-retry.ts";
 import { RetryPolicy } from "./batch-retry.ts";
 import { contextOf } from "./child-context.ts";
-import { Context, deadlineContext } from "./context.ts";
+import type { CancelContext, Context } from "./context.ts";
+import { deadlineContext } from "./context.ts";
 import { forEachConcurrent } from "./map.ts";
 
 const unlimited = Number.POSITIVE_INFINITY;
@@ -123,6 +124,8 @@ interface Entry<Input> {
   readonly index: number;
   started: number;
   attempts: number;
+  /** Of the last attempt, while no other runs. */
+  failure: { readonly error: unknown } | undefined;
   settled: boolean;
 }
 
@@ -152,8 +155,9 @@ class Batch<Input, Value> {
   readonly #reports = new Set<Promise<void>>();
   readonly #stats = { total: 0, ok: 0, failed: 0, fallback: 0, skipped: 0, timedOut: 0, retried: 0 };
   #exhausted = false;
-  /** What `onSettled` threw. */
+  /** What `onSettled` or the source threw. */
   #broken: { readonly error: unknown } | undefined;
+  #context!: CancelContext;
   #finish: () => void = () => {};
 
   constructor(
@@ -164,7 +168,7 @@ class Batch<Input, Value> {
     const { concurrency = 10, deadline = unlimited, timeout = unlimited, fallback, signal, clock, retry = 0 } = options;
     checkInteger(concurrency, "concurrency", 1, true);
     const threshold = fallback?.threshold ?? 0.5;
-    if (!(threshold >= 0 && threshold <= 1)) {
+    if (typeof threshold !== "number" || !(threshold >= 0 && threshold <= 1)) {
       throw invalidArgument(RangeError, "fallback.threshold", "a number from 0 to 1", threshold);
     }
     if (fallback !== undefined) checkFunction(fallback.value, "fallback.value");
@@ -176,7 +180,7 @@ class Batch<Input, Value> {
     this.#timeout = toMilliseconds(timeout, "timeout");
     this.#deadline = toMilliseconds(deadline, "deadline");
     this.#threshold = threshold;
-    this.#parent = signal === undefined && clock !== undefined ? Context.root({ clock }) : contextOf(signal);
+    this.#parent = contextOf(signal, clock);
     this.#clock = this.#parent.clock;
     this.#retry = new RetryPolicy(retry, concurrency, this.#clock);
   }
@@ -185,11 +189,15 @@ class Batch<Input, Value> {
     const started = this.#clock.now();
     // The caller awaits the report, so the process must not end before the deadline.
     const context = deadlineContext(this.#parent, this.#deadline, undefined, true);
+    this.#context = context;
     try {
       await this.#makeCalls(context);
-      for (const entry of this.#open) this.#settle(entry, false, undefined, context.reason);
+      for (const entry of this.#open) {
+        const { error } = entry.failure ?? { error: context.reason };
+        void this.#settle(entry, false, undefined, error);
+      }
       if (context.aborted) await this.#skipRest(context.reason);
-      await this.#settleFailures(context);
+      await this.#settleFailures();
       while (this.#reports.size > 0) await Promise.all(this.#reports);
     } finally {
       context.cancel();
@@ -207,19 +215,21 @@ class Batch<Input, Value> {
       const onAbort = new AbortCallback(resolve);
       context.scope.link(onAbort);
       const options = { concurrency: this.#concurrency, signal: context };
-      forEachConcurrent(this.#entries(), (entry, own) => this.#make(entry, own), options)
+      forEachConcurrent(this.#entries(context), (entry, own) => this.#make(entry, own), options)
         .then(resolve, (error: unknown) => {
-          if (context.aborted || this.#broken !== undefined) resolve();
+          if (context.aborted) resolve();
           else reject(error);
         })
         .finally(() => onAbort.stop());
     });
   }
 
-  #entries(): Iterable<Entry<Input>> | AsyncIterable<Entry<Input>> {
+  #entries(context: Context): Iterable<Entry<Input>> | AsyncIterable<Entry<Input>> {
     const inputs = this.#inputs;
     const enter = (input: Input): Entry<Input> => {
-      const entry = { input, index: this.#stats.total++, started: this.#clock.now(), attempts: 0, settled: false };
+      const index = this.#stats.total++;
+      const started = this.#clock.now();
+      const entry = { input, index, started, attempts: 0, failure: undefined, settled: false };
       this.#open.add(entry);
       this.#retry.earn();
       return entry;
@@ -228,16 +238,41 @@ class Batch<Input, Value> {
       this.#exhausted = true;
       this.#finishIfSettled();
     };
-    if (Symbol.asyncIterator in Object(inputs)) {
+    const fail = (error: unknown): void => {
+      // After the end nothing more was wanted from the source; then it may also be its closing that failed.
+      if (!context.aborted) this.#break(error);
+    };
+    // A source may answer after the end of the batch: what is not called any more does not count.
+    if (typeof (inputs as AsyncIterable<Input>)[Symbol.asyncIterator] === "function") {
       return (async function* () {
-        for await (const input of inputs) yield enter(input);
-        exhaust();
+        try {
+          for await (const input of inputs) {
+            if (context.aborted) return;
+            yield enter(input);
+          }
+          exhaust();
+        } catch (error) {
+          fail(error);
+        }
       })();
     }
     return (function* () {
-      for (const input of inputs as Iterable<Input>) yield enter(input);
-      exhaust();
+      try {
+        for (const input of inputs as Iterable<Input>) {
+          if (context.aborted) return;
+          yield enter(input);
+        }
+        exhaust();
+      } catch (error) {
+        fail(error);
+      }
     })();
+  }
+
+  /** The batch ends with this error, at once. */
+  #break(error: unknown): void {
+    this.#broken ??= { error };
+    this.#context.cancel(error);
   }
 
   #finishIfSettled(): void {
@@ -249,6 +284,7 @@ class Batch<Input, Value> {
     while (true) {
       const own = deadlineContext(context, this.#timeout, undefined, true);
       entry.attempts++;
+      entry.failure = undefined;
       const body = new Promise<Value>((resolve) => resolve(this.#call(entry.input, own)));
       let failure: unknown;
       try {
@@ -260,8 +296,17 @@ class Batch<Input, Value> {
         own.cancel();
       }
       if (entry.settled) return ended(body);
-      const delay = this.#retry.delay(entry.attempts, failure, entry.input, context.remaining());
-      if (delay === undefined || context.aborted) {
+      entry.failure = { error: failure };
+      let delay: number | undefined;
+      try {
+        if (!context.aborted) delay = this.#retry.delay(entry.attempts, failure, entry.input, context.remaining());
+      } catch (thrown) {
+        failure = new AggregateError(
+          [failure, thrown],
+          "the call failed, and whether to retry it could not be decided",
+        );
+      }
+      if (delay === undefined) {
         await this.#settle(entry, false, undefined, failure);
         return ended(body);
       }
@@ -304,8 +349,7 @@ class Batch<Input, Value> {
     try {
       await onSettled(outcome);
     } catch (error) {
-      this.#broken ??= { error };
-      this.#finish();
+      this.#break(error);
     }
   }
 
@@ -318,18 +362,16 @@ class Batch<Input, Value> {
     }
   }
 
-  async #settleFailures(context: Context): Promise<void> {
-    const { fallback } = this.#options;
+  async #settleFailures(): Promise<void> {
     const failed = this.#failures.length;
-    // Nobody waits for stand-ins of a batch that its caller gave up.
-    const abandoned = context.reason instanceof CanceledError;
-    const degraded = !abandoned && failed > this.#threshold * (failed + this.#stats.ok);
+    const degraded = failed / (failed + this.#stats.ok) > this.#threshold;
     const settle = async ({ entry, error, duration }: Failure<Input>): Promise<void> => {
       const failure = { input: entry.input, error, attempts: entry.attempts, duration };
       let outcome: BatchOutcome<Input, Value> = { ...failure, status: "failed" };
-      if (degraded && this.#broken === undefined) {
+      // Nobody waits for stand-ins of a batch that its caller gave up.
+      if (degraded && this.#broken === undefined && !(this.#parent.reason instanceof CanceledError)) {
         try {
-          outcome = { ...failure, status: "fallback", value: await fallback!.value(entry.input, error) };
+          outcome = { ...failure, status: "fallback", value: await this.#standIn(entry.input, error) };
         } catch {
           // No stand-in: the call's own error says more than why there is none.
         }
@@ -337,6 +379,12 @@ class Batch<Input, Value> {
       await this.#report(entry.index, outcome);
     };
     await forEachConcurrent(this.#failures, settle, { concurrency: this.#concurrency });
+  }
+
+  #standIn(input: Input, error: unknown): Promise<Value> {
+    const value = new Promise<Value>((resolve) => resolve(this.#options.fallback!.value(input, error)));
+    // A deadline that has passed already is what stand-ins are for.
+    return this.#parent.aborted ? value : abortable(this.#parent, value);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { CancelContext } from "./context.ts";
 import { Context } from "./context.ts";
 
@@ -6,8 +7,18 @@ export function childContext(signal: AbortSignal | Context | undefined): CancelC
   return contextOf(signal).withCancel();
 }
 
-/** @internal */
-export function contextOf(signal: AbortSignal | Context | undefined): Context {
-  if (signal === undefined) return Context.background;
-  return signal instanceof Context ? signal : Context.from(signal);
+/** `clock` is the work's own option: a Context has a clock, a foreign AbortSignal has none. @internal */
+export function contextOf(signal: AbortSignal | Context | undefined, clock?: Clock): Context {
+  if (signal === undefined) return clock === undefined ? Context.background : Context.root({ clock });
+  if (signal instanceof Context) return signal;
+  const context = Context.from(signal);
+  // The signal of a context leads back to it, and is its own scope.
+  return clock === undefined || context.scope === context ? context : new ClockedContext(context, clock);
+}
+
+/** Another view of a context without a deadline, in another clock. */
+class ClockedContext extends Context {
+  constructor(context: Context, clock: Clock) {
+    super(clock, context.values, context.due, context.dueDate, context.scope);
+  }
 }

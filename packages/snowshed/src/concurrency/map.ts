@@ -1,7 +1,7 @@
 import { checkFunction, checkInteger, checkIterable } from "../errors.ts";
 import { hooks } from "../hooks.ts";
 import { AbortCallback } from "./abort.ts";
-import { childContext } from "./child-context.ts";
+import { contextOf } from "./child-context.ts";
 import type { CancelContext, Context } from "./context.ts";
 import type { QueueNode } from "./queue.ts";
 import { Queue } from "./queue.ts";
@@ -84,10 +84,12 @@ abstract class Run<Item, Result, Claim> {
   readonly #concurrency: number;
   readonly #asynchronous: boolean;
   #iterator: Iterator<Item> | AsyncIterator<Item> | undefined;
-  readonly #context: CancelContext;
+  readonly #parent: Context;
+  /** Made when the first item is asked for: a run that nobody starts must not hang on the signal. */
+  #context: CancelContext | undefined;
   readonly #onAbort = new AbortCallback(() => {
     // With the source at its end nothing is skipped: the running tasks decide how it ends.
-    if (!this.#exhausted) this.#fail(this.#context.reason);
+    if (!this.#exhausted) this.#fail(this.#context!.reason);
   });
   /** Items whose place is taken: running, and for a map also results nobody has taken yet. */
   protected taken = 0;
@@ -106,10 +108,10 @@ abstract class Run<Item, Result, Claim> {
     checkInteger(options?.concurrency, "concurrency", 1, true);
     checkIterable(source, "source");
     this.#source = source;
-    this.#asynchronous = Symbol.asyncIterator in Object(source);
+    this.#asynchronous = typeof (source as AsyncIterable<Item>)[Symbol.asyncIterator] === "function";
     this.#task = task;
     this.#concurrency = options.concurrency;
-    this.#context = childContext(options.signal);
+    this.#parent = contextOf(options.signal);
   }
 
   /** Takes a place for the next item, before its task runs. */
@@ -119,20 +121,22 @@ abstract class Run<Item, Result, Claim> {
 
   /** Starts workers for the places that are free. */
   fill(): void {
-    if (this.#iterator === undefined && !this.#ended) {
-      if (this.#context.aborted) this.#fail(this.#context.reason);
-      else {
-        this.#context.scope.link(this.#onAbort);
-        try {
-          this.#iterator = this.#open();
-        } catch (error) {
-          this.#exhausted = true;
-          this.#fail(error);
-        }
-      }
-    }
+    if (this.#context === undefined && !this.#ended) this.#begin();
     while (this.#mayPull()) void this.#work(this.#iterator!);
     this.#endIfIdle();
+  }
+
+  #begin(): void {
+    const context = this.#parent.withCancel();
+    this.#context = context;
+    try {
+      if (!context.aborted) this.#iterator = this.#open();
+    } catch (error) {
+      this.#exhausted = true;
+      this.#fail(error);
+    }
+    if (context.aborted) this.#fail(context.reason);
+    else context.scope.link(this.#onAbort);
   }
 
   #open(): Iterator<Item> | AsyncIterator<Item> {
@@ -171,7 +175,7 @@ abstract class Run<Item, Result, Claim> {
         }
         let fulfilled = false;
         try {
-          const result = await this.#task(item.value, this.#context);
+          const result = await this.#task(item.value, this.#context!);
           fulfilled = true;
           this.deliver(claim, result);
         } finally {
@@ -197,13 +201,14 @@ abstract class Run<Item, Result, Claim> {
   stop(reason?: unknown): void {
     this.#stopped = true;
     this.#onAbort.stop();
-    this.#context.cancel(reason);
+    this.#context?.cancel(reason);
     this.#endIfIdle();
   }
 
   #endIfIdle(): void {
-    // A worker still waiting for the source does not count once we stopped: the source may never answer.
-    const idle = this.#workers === (this.#stopped && this.#pulling ? 1 : 0);
+    // A worker still waiting for the source does not count once we stopped: the source may never answer. One that is
+    // inside a synchronous source, which aborted us, will be back.
+    const idle = this.#workers === (this.#stopped && this.#pulling && this.#asynchronous ? 1 : 0);
     if (this.#ended || !idle || !(this.#stopped || this.#exhausted)) return;
     this.#ended = true;
     void this.#end();
@@ -284,7 +289,10 @@ class MapRun<Item, Result> extends Run<Item, Result, Slot<Result>> implements As
     slot.filled = true;
     slot.result = result;
     if (!this.#ordered) this.#slots.push(slot);
+    const before = this.taken;
     this.#serve();
+    // This worker takes one of the places that became free; the others need workers of their own.
+    if (this.taken < before - 1) this.fill();
   }
 
   next(): Promise<IteratorResult<Result, void>> {
@@ -312,14 +320,17 @@ class MapRun<Item, Result> extends Run<Item, Result, Slot<Result>> implements As
   }
 
   async return(): Promise<IteratorResult<Result, void>> {
-    this.#leaving ??= new Promise((resolve) => {
-      if (this.#over) return resolve();
+    this.#leaving ??= new Promise((resolve, reject) => {
+      // A task's failure is dropped like the results that nobody took; that the source cannot be closed is news.
+      const failedBefore = this.failed;
       this.onEnd = () => {
         this.#over = this.#reported = true;
         this.#serve();
-        resolve();
+        if (this.failed && !failedBefore) reject(this.error);
+        else resolve();
       };
-      this.stop();
+      if (this.#over) this.onEnd();
+      else this.stop();
     });
     await this.#leaving;
     return { done: true, value: undefined };
