@@ -53,8 +53,10 @@ export class Group implements AsyncDisposable {
   #fatal: { readonly error: unknown } | null = null;
   /** A task was skipped, or ended by the group's own cancellation. */
   #interrupted = false;
-  /** Somebody has been told of the errors. */
-  #observed = false;
+  /** Of how many of the errors somebody has been told. */
+  #told = 0;
+  /** How many of the waiters are disposals, which do not want to hear of errors that others are told of. */
+  #disposing = 0;
   #release: (() => void) | null = null;
 
   #closed = false;
@@ -183,12 +185,14 @@ export class Group implements AsyncDisposable {
 
   /** The end of the scope: cancels what still runs, waits for it, and throws what failed unless that was delivered. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const delivered = this.#observed || this.#waiters.size > 0;
     this.cancel();
+    this.#disposing++;
     try {
       await this.wait();
     } catch (error) {
-      if (this.#errors.length > 0 && !delivered) throw error;
+      if (this.#told === this.#errors.length) return;
+      this.#told = this.#errors.length;
+      throw error;
     }
   }
 
@@ -245,7 +249,7 @@ export class Group implements AsyncDisposable {
   }
 
   #fail(error: unknown): void {
-    if (this.#context.aborted && error === this.#context.reason) {
+    if (this.#context.aborted && isCanceledBy(error, this.#context.reason)) {
       this.#interrupted = true;
       return;
     }
@@ -297,26 +301,29 @@ export class Group implements AsyncDisposable {
     if (this.#parent !== null) {
       // A failure without any await comes before the child.wait() that is about to take it: give it this tick.
       if (this.#counted) queueMicrotask(() => this.#reportToParent());
-    } else if (this.#errors.length > 0 && !this.#observed) this.#release ??= holdUnobserved(this, this.#errors);
+    } else if (this.#errors.length > this.#told) this.#release ??= holdUnobserved(this, this.#errors);
   }
 
   #close(): void {
     this.#closed = true;
-    this.#observed = true;
     this.#release?.();
-    const failed = this.#errors.length > 0;
-    const { reason } = this.#context;
+    if (this.#waiters.size > this.#disposing) this.#told = this.#errors.length;
+    this.#disposing = 0;
+    // Before the context ends: a waiter whose signal hangs on that is to get the result, too.
+    if (this.#errors.length > 0) this.#waiters.reject(this.#failure(0));
+    else if (this.#interrupted) this.#waiters.reject(this.#context.reason);
+    else this.#waiters.resolve();
     this.#onAbort.stop();
     this.#context.cancel();
-    if (failed) this.#waiters.reject(this.#failure());
-    else if (this.#interrupted) this.#waiters.reject(reason);
-    else this.#waiters.resolve();
+    this.#wakeProducers();
     this.#uncount();
   }
 
-  #failure(): unknown {
+  /** What to throw for the errors from `first` on. */
+  #failure(first: number): unknown {
     if (this.#fatal !== null) return this.#fatal.error;
-    return new AggregateError(this.#errors, `${this.#errors.length} tasks of the group failed`);
+    const errors = this.#errors.slice(first);
+    return new AggregateError(errors, `${errors.length} tasks of the group failed`);
   }
 
   #count(): void {
@@ -328,9 +335,10 @@ export class Group implements AsyncDisposable {
 
   #reportToParent(): void {
     if (!this.#counted || !this.#idle()) return;
-    if (this.#errors.length > 0 && !this.#observed) {
-      this.#observed = true;
-      this.#parent!.#fail(this.#failure());
+    if (this.#errors.length > this.#told) {
+      const failure = this.#failure(this.#told);
+      this.#told = this.#errors.length;
+      this.#parent!.#fail(failure);
     }
     this.#uncount();
   }
@@ -344,3 +352,10 @@ export class Group implements AsyncDisposable {
 }
 
 const immediately: Promise<void> = Promise.resolve();
+
+/** Whether `error` is `reason`, or the AbortError in which functions of the platform wrap it. */
+function isCanceledBy(error: unknown, reason: unknown): boolean {
+  if (error === reason) return true;
+  const { name, cause } = (error ?? {}) as { readonly name?: unknown; readonly cause?: unknown };
+  return name === "AbortError" && cause === reason;
+}
