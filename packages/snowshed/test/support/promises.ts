@@ -46,3 +46,8 @@ export function observe<T>(promise: PromiseLike<T>): { readonly outcome: Outcome
   );
   return observed;
 }
+
+/** Lets that many microtasks pass, and no more: to come between two steps of what is tested. */
+export async function microtasks(count: number): Promise<void> {
+  for (let tick = 0; tick < count; tick++) await Promise.resolve();
+}
