@@ -71,8 +71,8 @@ const annotated = /\)\s*;?\s*\/\/ (.+)$/;
 
 /**
  * What single calls say they print: `console.log(x); // this`. Gives the code with those calls marked by their line, and
- * what each is expected to print. A call that prints several times says `// 1, then 2`; `...` at the end stands for any
- * end.
+ * what each is expected to print. A call that prints several times says `// 1, then 2` or `// 1, 2`; `...` at the end
+ * stands for any end.
  */
 export function markPrints(code: string): { readonly code: string; readonly expected: ReadonlyMap<number, string> } {
   const expected = new Map<number, string>();
@@ -97,7 +97,7 @@ export function readPrints(
     return text;
   });
   const wrong = [...expected].flatMap(([line, text]) => {
-    const actual = (byLine.get(line) ?? []).join(", then ");
+    const actual = (byLine.get(line) ?? []).join(text.includes(", then ") ? ", then " : ", ");
     const same = text.endsWith("...") ? actual.startsWith(text.slice(0, -3).trimEnd()) : actual === text;
     return same ? [] : [{ line, expected: text, printed: actual }];
   });

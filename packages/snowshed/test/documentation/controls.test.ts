@@ -52,6 +52,7 @@ test("a module that prints something else, does not compile or fails is noticed"
     [
       "console.log(1 + 1); // 3",
       "for (const x of [1, 2]) console.log(x); // 1, then 2",
+      "for (const x of [1, 2]) console.log(x); // 1, 2",
       'console.log("abc", 1); // abc...',
       "if (false) console.log(0); // 0",
     ].join("\n"),
@@ -66,10 +67,10 @@ test("a module that prints something else, does not compile or fails is noticed"
   expect(compiled.module("prints").messages).toEqual([]);
   const printed = await run(compiled.module("prints").path);
   expect(readPrints(printed.stdout, expected)).toEqual({
-    output: "2\n1\n2\nabc 1",
+    output: "2\n1\n2\n1\n2\nabc 1",
     wrong: [
       { line: 1, expected: "3", printed: "2" },
-      { line: 4, expected: "0", printed: "" },
+      { line: 5, expected: "0", printed: "" },
     ],
   });
   expect(compiled.module("wrong-type").messages).toEqual([expect.stringContaining("wrong-type.ts(1,7): error TS2322")]);
