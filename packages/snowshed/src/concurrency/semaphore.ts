@@ -43,8 +43,8 @@ export class Semaphore {
   #permits: number;
   #held = 0;
   readonly #queue = new Queue<Waiter>();
-  /** How many in the queue weigh more than there are permits: these stand aside and block nobody. */
-  #oversize = 0;
+  /** Whose turn is next: the first in the queue but for those who weigh more than there are permits, who stand aside. */
+  #next: Waiter | null = null;
 
   constructor(permits: number, options: { readonly name?: string } = {}) {
     checkInteger(permits, "permits", 0);
@@ -75,7 +75,7 @@ export class Semaphore {
    */
   tryAcquire(weight: number = 1): boolean {
     if (weight !== 1) checkInteger(weight, "weight", 0);
-    if (this.#held + weight > this.#permits || this.#queue.size > this.#oversize) return false;
+    if (this.#held + weight > this.#permits || this.#next !== null) return false;
     this.#held += weight;
     hooks?.acquired(this, weight);
     return true;
@@ -94,7 +94,9 @@ export class Semaphore {
     const scope = scopeOf(options.signal);
     const timeout = options.timeout === undefined ? undefined : toMilliseconds(options.timeout, "timeout");
     if (scope?.isAborted) return Promise.reject(scope.abortReason);
-    return this.tryAcquire(weight) ? granted : this.#waitGuarded(weight, scope, timeout, options.allowOversize ?? false);
+    return this.tryAcquire(weight)
+      ? granted
+      : this.#waitGuarded(weight, scope, timeout, options.allowOversize ?? false);
   }
 
   /** Gives `weight` units back. More than are held is an error (`SNOWSHED_OVER_RELEASE`) and changes nothing. */
@@ -106,7 +108,7 @@ export class Semaphore {
     }
     this.#held -= weight;
     hooks?.released(this, weight);
-    if (this.#queue.head !== null) this.#grant();
+    if (this.#next !== null) this.#grant();
   }
 
   /** Like {@link Semaphore.acquire}, with a permit that knows how to give itself back: for `using`. */
@@ -139,13 +141,11 @@ export class Semaphore {
   resize(permits: number): void {
     checkInteger(permits, "permits", 0);
     this.#permits = permits;
-    this.#oversize = 0;
     const refused: Waiter[] = [];
     for (let waiter = this.#queue.head; waiter !== null; waiter = waiter.after) {
-      if (waiter.weight <= permits) continue;
-      this.#oversize++;
-      if (!waiter.guard?.allowOversize) refused.push(waiter);
+      if (waiter.weight > permits && !waiter.guard?.allowOversize) refused.push(waiter);
     }
+    this.#next = this.#fitting(this.#queue.head);
     for (const waiter of refused) this.refuse(waiter, this.#neverFits(waiter.weight));
     this.#grant();
   }
@@ -156,6 +156,7 @@ export class Semaphore {
     return new Promise((resolve) => {
       const waiter = new Waiter(weight, resolve);
       this.#queue.push(waiter);
+      this.#next ??= waiter;
       hooks?.blocked(this, weight, waiter);
     });
   }
@@ -171,7 +172,7 @@ export class Semaphore {
     return new Promise((resolve) => {
       const waiter = new Waiter(weight, resolve);
       this.#queue.push(waiter);
-      if (weight > this.#permits) this.#oversize++;
+      if (weight <= this.#permits) this.#next ??= waiter;
       hooks?.blocked(this, weight, waiter);
       const guard = new WaitGuard(this, waiter, scope, allowOversize);
       waiter.guard = guard;
@@ -179,15 +180,11 @@ export class Semaphore {
     });
   }
 
-  /** Serves the front of the queue while it fits. */
+  /** Serves the front of the queue while there is room. */
   #grant(): void {
-    for (let waiter = this.#queue.head; waiter !== null;) {
-      const next: Waiter | null = waiter.after;
-      if (this.#held + waiter.weight > this.#permits) {
-        if (waiter.weight <= this.#permits) return;
-        waiter = next;
-        continue;
-      }
+    for (let waiter = this.#next; waiter !== null; waiter = this.#next) {
+      if (this.#held + waiter.weight > this.#permits) return;
+      this.#next = this.#fitting(waiter.after);
       this.#queue.remove(waiter);
       this.#held += waiter.weight;
       if (hooks !== null) {
@@ -196,20 +193,25 @@ export class Semaphore {
       }
       if (waiter.guard === null) waiter.resolve();
       else waiter.guard.admit();
-      waiter = next;
     }
+  }
+
+  /** The first that does not stand aside, from `waiter` on. */
+  #fitting(waiter: Waiter | null): Waiter | null {
+    while (waiter !== null && waiter.weight > this.#permits) waiter = waiter.after;
+    return waiter;
   }
 
   /** Takes a waiter out of its queue, with an error. @internal */
   refuse(waiter: Waiter, error: unknown): void {
-    const first = this.#queue.head === waiter;
+    const next = this.#next === waiter;
+    if (next) this.#next = this.#fitting(waiter.after);
     this.#queue.remove(waiter);
-    if (waiter.weight > this.#permits) this.#oversize--;
     waiter.guard?.end();
     hooks?.unblocked(this, waiter, false);
     waiter.resolve(Promise.reject(error));
     // It may have been what the others waited behind.
-    if (first) this.#grant();
+    if (next) this.#grant();
   }
 
   #describe(): string {
