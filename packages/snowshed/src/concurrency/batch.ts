@@ -215,7 +215,7 @@ class Batch<Input, Value> {
       const onAbort = new AbortCallback(resolve);
       context.scope.link(onAbort);
       const options = { concurrency: this.#concurrency, signal: context };
-      forEachConcurrent(this.#entries(context), (entry, own) => this.#make(entry, own), options)
+      forEachConcurrent(this.#watched(context), (input, own) => this.#make(this.#enter(input), own), options)
         .then(resolve, (error: unknown) => {
           if (context.aborted) resolve();
           else reject(error);
@@ -224,16 +224,9 @@ class Batch<Input, Value> {
     });
   }
 
-  #entries(context: Context): Iterable<Entry<Input>> | AsyncIterable<Entry<Input>> {
+  /** The inputs, with word of their end. */
+  #watched(context: Context): Iterable<Input> | AsyncIterable<Input> {
     const inputs = this.#inputs;
-    const enter = (input: Input): Entry<Input> => {
-      const index = this.#stats.total++;
-      const started = this.#clock.now();
-      const entry = { input, index, started, attempts: 0, failure: undefined, settled: false };
-      this.#open.add(entry);
-      this.#retry.earn();
-      return entry;
-    };
     const exhaust = (): void => {
       this.#exhausted = true;
       this.#finishIfSettled();
@@ -242,14 +235,10 @@ class Batch<Input, Value> {
       // After the end nothing more was wanted from the source; then it may also be its closing that failed.
       if (!context.aborted) this.#break(error);
     };
-    // A source may answer after the end of the batch: what is not called any more does not count.
     if (typeof (inputs as AsyncIterable<Input>)[Symbol.asyncIterator] === "function") {
       return (async function* () {
         try {
-          for await (const input of inputs) {
-            if (context.aborted) return;
-            yield enter(input);
-          }
+          yield* inputs as AsyncIterable<Input>;
           exhaust();
         } catch (error) {
           fail(error);
@@ -258,15 +247,22 @@ class Batch<Input, Value> {
     }
     return (function* () {
       try {
-        for (const input of inputs as Iterable<Input>) {
-          if (context.aborted) return;
-          yield enter(input);
-        }
+        yield* inputs as Iterable<Input>;
         exhaust();
       } catch (error) {
         fail(error);
       }
     })();
+  }
+
+  /** Counts an input once its call begins: one that the source gives after the end of the batch is none. */
+  #enter(input: Input): Entry<Input> {
+    const index = this.#stats.total++;
+    const started = this.#clock.now();
+    const entry = { input, index, started, attempts: 0, failure: undefined, settled: false };
+    this.#open.add(entry);
+    this.#retry.earn();
+    return entry;
   }
 
   /** The batch ends with this error, at once. */
