@@ -23,10 +23,12 @@ const millisecondsPer = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
  */
 export function toMilliseconds(duration: Duration, name: string = "duration"): number {
   if (typeof duration === "number" && !Number.isNaN(duration)) return duration;
-  const match = typeof duration === "string" ? /^(-?\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(duration) : null;
+  const match = typeof duration === "string" ? /^(-?\d+)(?:\.(\d+))?(ms|s|m|h)$/.exec(duration) : null;
   if (match === null) {
     const expected = 'milliseconds or a number with a unit, such as "250ms", "8s", "1.5m" or "2h"';
     throw invalidArgument(RangeError, name, expected, duration);
   }
-  return Number(match[1]) * millisecondsPer[match[2] as keyof typeof millisecondsPer];
+  const [, whole = "", fraction = "", unit] = match;
+  // As one integer first: 1.005 is no number that a computer has, and 1.005 * 1000 is not 1005.
+  return (Number(whole + fraction) * millisecondsPer[unit as keyof typeof millisecondsPer]) / 10 ** fraction.length;
 }

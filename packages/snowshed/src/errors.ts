@@ -130,9 +130,18 @@ export function invalidArgument(
   expected: string,
   received: unknown,
 ): Error {
-  const shown = typeof received === "string" ? JSON.stringify(received) : String(received);
-  const error = new NativeError(`${name} must be ${expected}; received ${shown} (${typeof received})`);
+  const error = new NativeError(`${name} must be ${expected}; received ${show(received)} (${typeof received})`);
   return Object.assign(error, { code: "SNOWSHED_INVALID_ARGUMENT" });
+}
+
+function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  try {
+    return String(value);
+  } catch {
+    // An object without a usable toString(): the error must still be ours, not that one's.
+    return Object.prototype.toString.call(value);
+  }
 }
 
 /** Checks a count or weight: an integer in [minimum, 2^53), or `Infinity` where `infinite` says so. @internal */

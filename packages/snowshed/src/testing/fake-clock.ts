@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Duration } from "../duration.ts";
 import { toMilliseconds } from "../duration.ts";
-import { invalidArgument } from "../errors.ts";
+import { checkInteger, invalidArgument } from "../errors.ts";
 
 interface Timer {
   readonly due: number;
@@ -36,8 +36,13 @@ export class FakeClock implements Clock {
   readonly #timers: Timer[] = [];
 
   constructor(options: { readonly start?: number; readonly seed?: number } = {}) {
-    this.#start = options.start ?? 0;
-    this.#state = (options.seed ?? 1) >>> 0;
+    const { start = 0, seed = 1 } = options;
+    if (!Number.isFinite(start)) {
+      throw invalidArgument(RangeError, "start", "milliseconds since the epoch", start);
+    }
+    checkInteger(seed, "seed", Number.MIN_SAFE_INTEGER);
+    this.#start = start;
+    this.#state = seed >>> 0;
   }
 
   now(): number {
@@ -57,7 +62,9 @@ export class FakeClock implements Clock {
   }
 
   setTimeout(callback: () => void, ms: number): () => void {
-    const timer: Timer = { due: this.#now + Math.max(0, ms), callback };
+    if (ms === Number.POSITIVE_INFINITY) return () => {};
+    // As the platform has it: whatever is no delay is none.
+    const timer: Timer = { due: this.#now + (ms > 0 ? ms : 0), callback };
     let low = 0;
     let high = this.#timers.length;
     while (low < high) {
@@ -83,7 +90,9 @@ export class FakeClock implements Clock {
    */
   async advance(duration: Duration): Promise<void> {
     const ms = toMilliseconds(duration);
-    if (!(ms >= 0)) throw invalidArgument(RangeError, "duration", "at least 0", duration);
+    if (!(ms >= 0 && ms < Number.POSITIVE_INFINITY)) {
+      throw invalidArgument(RangeError, "duration", "at least 0 and finite", duration);
+    }
     const end = this.#now + ms;
     await drainMicrotasks();
     for (let timer = this.#timers[0]; timer !== undefined && timer.due <= end; timer = this.#timers[0]) {
