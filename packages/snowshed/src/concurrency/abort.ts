@@ -184,7 +184,7 @@ class ForeignScope extends AbortScope {
   }
 
   override get nativeSignal(): AbortSignal {
-    if (this.controller === null && this.head === null) this.#listen();
+    if (this.controller === null && this.head === null && !this.isAborted) this.#listen();
     return super.nativeSignal;
   }
 

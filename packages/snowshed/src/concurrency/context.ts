@@ -99,7 +99,8 @@ export class Context extends AbortScope {
    * contexts and waiters hang on it, the signal gets one listener, and none while nothing does.
    */
   static from(signal: AbortSignal): Context {
-    const scope = scopeOf(signal)!;
+    const scope = scopeOf(signal);
+    if (scope === null) throw invalidArgument(TypeError, "signal", "an AbortSignal", signal);
     if (scope instanceof Context) return scope;
     let context = signalContexts.get(scope);
     if (context === undefined) {
@@ -127,7 +128,8 @@ export class Context extends AbortScope {
 
   /** Like {@link Context.withTimeout}, with a point in time: a `Date` or milliseconds since the epoch. */
   withDeadline(at: Date | number, cause?: unknown): CancelContext {
-    const date = Number(at);
+    // Not all that converts to a number is a time: null would be 1970.
+    const date = typeof at === "number" || at instanceof Date ? Number(at) : Number.NaN;
     if (Number.isNaN(date)) throw invalidArgument(RangeError, "at", "a valid Date or milliseconds since the epoch", at);
     return deadlineContext(this, date - this.clock.date(), cause, false, date);
   }
