@@ -45,10 +45,7 @@ export class AnswerCache {
   static async open(directory: string, warn: (message: string) => void): Promise<AnswerCache> {
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
-      // All of the 256 folders now, so that storing is one open and one rename; and so that a bad folder shows at once.
-      for (let index = 0; index < 256; index++) {
-        await mkdir(path.join(directory, prefix(index)), { recursive: true, mode: 0o700 });
-      }
+      // So that a folder that cannot be written shows at once.
       const probe = path.join(directory, `.snowshed-probe-${process.pid}`);
       const handle = await open(probe, "w", 0o600);
       await handle.close();
@@ -93,7 +90,7 @@ export class AnswerCache {
   }
 
   #file(key: string): string {
-    return path.join(this.#directory, key.slice(0, 2), key);
+    return path.join(this.#directory, key);
   }
 
   #break(error: Error): void {
@@ -101,10 +98,6 @@ export class AnswerCache {
     this.#broken = true;
     this.#warn(`the cache is not kept up to date: ${error.message}`);
   }
-}
-
-function prefix(index: number): string {
-  return index.toString(16).padStart(2, "0");
 }
 
 async function copy(file: string, sink: BodySink): Promise<void> {

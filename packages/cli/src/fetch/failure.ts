@@ -97,43 +97,34 @@ learn("BAD_ENCODING", false, {
 });
 
 /** Names what the client, the decoder or the system reported. `answered`: the headers had come already. */
-export function toFailure(error: unknown, answered: boolean): FetchFailure {
-  if (error instanceof FetchFailure) return error;
-  const code = systemCode(error);
-  if (code === "UND_ERR_SOCKET" && answered) {
-    return new FetchFailure("TRUNCATED", "the connection was closed in the middle of the body", {
-      cause: error,
-      transient: true,
-    });
-  }
+export function toFailure(cause: unknown, answered: boolean): FetchFailure {
+  if (cause instanceof FetchFailure) return cause;
+  const code = systemCode(cause);
+  const reason = firstLine(describeSystemError(cause));
+  // Whether a connection that breaks is seen as closed or as reset is a matter of luck.
+  if (answered && lostConnection.has(code)) return truncated(cause, "the connection broke in the middle of the body");
   const entry = known.get(code);
   if (entry !== undefined) {
-    const { message, transient } = entry;
-    return new FetchFailure(entry.code, `${message} (${code})`, { cause: error, transient });
+    return new FetchFailure(entry.code, `${entry.message} (${code})`, { cause, transient: entry.transient });
   }
-  const reason = describeSystemError(error);
-  if (code.startsWith("EAI_"))
-    return new FetchFailure("DNS", `the host name could not be looked up (${code})`, { cause: error });
-  if (isTlsCode(code))
-    return new FetchFailure("TLS", `no secure connection: ${firstLine(reason)} (${code})`, { cause: error });
-  if (code.startsWith("HPE_")) {
-    // The parser tells a connection that ended too early from an answer that is no HTTP.
-    if (code === "HPE_INVALID_EOF_STATE") {
-      return new FetchFailure("TRUNCATED", "the connection was closed in the middle of the answer", {
-        cause: error,
-        transient: true,
-      });
-    }
-    return new FetchFailure("BAD_RESPONSE", `the answer is no valid HTTP: ${firstLine(reason)} (${code})`, {
-      cause: error,
-    });
+  if ((cause as Error | null)?.name === "HTTPParserError") {
+    if (reason.includes("EOF")) return truncated(cause, "the connection was closed in the middle of the answer");
+    return new FetchFailure("BAD_RESPONSE", reason, { cause });
   }
-  if (code.startsWith("ERR__ERROR_FORMAT") || code.startsWith("ERR_BROTLI") || code.startsWith("ERR_PADDING")) {
-    return new FetchFailure("BAD_ENCODING", `the body is not compressed as Content-Encoding says (${code})`, {
-      cause: error,
-    });
+  if (code.startsWith("EAI_")) return new FetchFailure("DNS", `the host name could not be looked up (${code})`, { cause });
+  if (isTlsCode(code)) return new FetchFailure("TLS", `no secure connection: ${reason} (${code})`, { cause });
+  if (brotliCode.test(code)) {
+    return new FetchFailure("BAD_ENCODING", `the body is not compressed as Content-Encoding says (${code})`, { cause });
   }
-  return new FetchFailure("INTERNAL", firstLine(reason), { cause: error });
+  return new FetchFailure("INTERNAL", reason, { cause });
+}
+
+const lostConnection = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
+/** As zlib names them: `ERR_` and the decoder's own constant, such as `_ERROR_FORMAT_DISTANCE`. */
+const brotliCode = /^ERR_(BROTLI_DECODER)?_ERROR_/;
+
+function truncated(cause: unknown, message: string): FetchFailure {
+  return new FetchFailure("TRUNCATED", message, { cause, transient: true });
 }
 
 /** The batch ended the call: by the time limit of one attempt, by the deadline of all, or because the user stopped it. */

@@ -1,0 +1,74 @@
+import { Readable, Writable } from "node:stream";
+import type { FetchSummary } from "../../src/fetch/summary.ts";
+import type { Outcome } from "../../src/fetch/outcome.ts";
+import type { Io } from "../../src/main.ts";
+import { main } from "../../src/main.ts";
+
+export interface RunOptions {
+  /** Text, or chunks as they come. */
+  readonly stdin?: string | Iterable<string> | AsyncIterable<string> | Readable;
+  readonly env?: Record<string, string>;
+  /** Whether stderr and stdin are terminals. */
+  readonly tty?: boolean;
+  readonly interrupt?: AbortSignal;
+  readonly stdout?: Writable;
+}
+
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The lines of stdout, parsed. */
+  readonly outcomes: Outcome[];
+  /** Stdout as the one document of `--json`. */
+  readonly summary: FetchSummary;
+}
+
+/** Runs the command line in this process on streams in memory. */
+export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const stdout = new Collector();
+  const stderr = new Collector();
+  const { stdin = "", tty = false, env = {} } = options;
+  const io: Io = {
+    stdin: Object.assign(stdin instanceof Readable ? stdin : Readable.from(typeof stdin === "string" ? [stdin] : stdin), {
+      isTTY: tty,
+    }),
+    stdout: options.stdout ?? stdout,
+    stderr: Object.assign(stderr, { isTTY: tty, columns: 120, rows: 40 }),
+    env,
+    ...(options.interrupt === undefined ? {} : { interrupt: options.interrupt }),
+  };
+  const code = await main(argv, io);
+  return {
+    code,
+    stdout: stdout.text,
+    stderr: stderr.text,
+    get outcomes() {
+      return parseLines(stdout.text);
+    },
+    get summary() {
+      return JSON.parse(stdout.text) as FetchSummary;
+    },
+  };
+}
+
+export function parseLines(text: string): Outcome[] {
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Outcome);
+}
+
+/** `fetch` without summary, with quick limits for tests on loopback. */
+export function runFetch(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  return run(["fetch", "--quiet", ...argv], options);
+}
+
+class Collector extends Writable {
+  text = "";
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}
