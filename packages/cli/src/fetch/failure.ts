@@ -111,7 +111,8 @@ export function toFailure(cause: unknown, answered: boolean): FetchFailure {
     if (reason.includes("EOF")) return truncated(cause, "the connection was closed in the middle of the answer");
     return new FetchFailure("BAD_RESPONSE", reason, { cause });
   }
-  if (code.startsWith("EAI_")) return new FetchFailure("DNS", `the host name could not be looked up (${code})`, { cause });
+  if (code.startsWith("EAI_"))
+    return new FetchFailure("DNS", `the host name could not be looked up (${code})`, { cause });
   if (isTlsCode(code)) return new FetchFailure("TLS", `no secure connection: ${reason} (${code})`, { cause });
   if (brotliCode.test(code)) {
     return new FetchFailure("BAD_ENCODING", `the body is not compressed as Content-Encoding says (${code})`, { cause });

@@ -10,7 +10,18 @@ import { selfSigned } from "../support/self-signed.ts";
 async function fetchBad(url: string, ...argv: string[]) {
   const output = temporaryFolder();
   const cache = temporaryFolder();
-  const result = await runFetch([url, "--output", output, "--cache", cache, "--retries", "0", "--timeout", "10s", ...argv]);
+  const result = await runFetch([
+    url,
+    "--output",
+    output,
+    "--cache",
+    cache,
+    "--retries",
+    "0",
+    "--timeout",
+    "10s",
+    ...argv,
+  ]);
   expect(result.outcomes).toHaveLength(1);
   expect(parts(output)).toEqual([]);
   expect(parts(cache)).toEqual([]);
@@ -63,7 +74,9 @@ describe("each failure has its code, and leaves nothing behind", () => {
   });
 
   test("says a longer Content-Length than it sends, and keeps the connection open", async () => {
-    const { origin } = await rawServer((socket) => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nshort"));
+    const { origin } = await rawServer((socket) =>
+      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nshort"),
+    );
     expect((await fetchBad(origin, "--timeout", "100ms")).code).toBe("TIMEOUT");
   });
 
@@ -107,12 +120,16 @@ describe("each failure has its code, and leaves nothing behind", () => {
   });
 
   test("says gzip and sends something else", async () => {
-    const origin = await httpServer((_, response) => response.writeHead(200, { "content-encoding": "gzip" }).end("plain"));
+    const origin = await httpServer((_, response) =>
+      response.writeHead(200, { "content-encoding": "gzip" }).end("plain"),
+    );
     expect((await fetchBad(origin)).code).toBe("BAD_ENCODING");
   });
 
   test("an encoding nobody asked for", async () => {
-    const origin = await httpServer((_, response) => response.writeHead(200, { "content-encoding": "rot13" }).end("uryyb"));
+    const origin = await httpServer((_, response) =>
+      response.writeHead(200, { "content-encoding": "rot13" }).end("uryyb"),
+    );
     expect((await fetchBad(origin)).code).toBe("BAD_ENCODING");
   });
 
@@ -124,7 +141,9 @@ describe("each failure has its code, and leaves nothing behind", () => {
   });
 
   test("redirects in a circle", async () => {
-    const origin = await httpServer((request, response) => response.writeHead(302, { location: String(request.url) }).end());
+    const origin = await httpServer((request, response) =>
+      response.writeHead(302, { location: String(request.url) }).end(),
+    );
     expect((await fetchBad(`${origin}/a`)).code).toBe("TOO_MANY_REDIRECTS");
   });
 
@@ -252,7 +271,11 @@ describe("good answers that look unusual", () => {
       response.writeHead(status, status === 200 ? { "content-encoding": "gzip", "content-length": 0 } : {}).end();
     });
     for (const status of [200, 204, 304]) {
-      expect((await fetchBad(`${origin}/${status}`)).outcome).toMatchObject({ status: "ok", httpStatus: status, bytes: 0 });
+      expect((await fetchBad(`${origin}/${status}`)).outcome).toMatchObject({
+        status: "ok",
+        httpStatus: status,
+        bytes: 0,
+      });
     }
   });
 

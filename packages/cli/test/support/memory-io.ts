@@ -30,9 +30,12 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   const stderr = new Collector();
   const { stdin = "", tty = false, env = {} } = options;
   const io: Io = {
-    stdin: Object.assign(stdin instanceof Readable ? stdin : Readable.from(typeof stdin === "string" ? [stdin] : stdin), {
-      isTTY: tty,
-    }),
+    stdin: Object.assign(
+      stdin instanceof Readable ? stdin : Readable.from(typeof stdin === "string" ? [stdin] : stdin),
+      {
+        isTTY: tty,
+      },
+    ),
     stdout: options.stdout ?? stdout,
     stderr: Object.assign(stderr, { isTTY: tty, columns: 120, rows: 40 }),
     env,
