@@ -1,0 +1,4 @@
+export interface Permit extends Disposable {
+    readonly weight: number;
+    release(): void;
+}

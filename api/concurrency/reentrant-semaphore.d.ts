@@ -1,0 +1,23 @@
+import type { Permit } from "./permit.ts";
+import type { AcquireOptions } from "./semaphore.ts";
+export interface OwnerOptions {
+    readonly owner: object | symbol | string;
+}
+export declare class ReentrantSemaphore {
+    #private;
+    constructor(permits: number, options?: {
+        readonly name?: string;
+    });
+    get name(): string | undefined;
+    get permits(): number;
+    get available(): number;
+    get pending(): number;
+    resize(permits: number): void;
+    tryAcquire(weight?: number, options?: OwnerOptions): boolean;
+    acquire(weight?: number, options?: AcquireOptions & OwnerOptions): Promise<void>;
+    release(weight?: number, options?: OwnerOptions): void;
+    permit(weight?: number, options?: AcquireOptions & OwnerOptions): Promise<Permit>;
+    run<T>(task: () => T | PromiseLike<T>, options?: AcquireOptions & Partial<OwnerOptions> & {
+        readonly weight?: number | undefined;
+    }): Promise<T>;
+}

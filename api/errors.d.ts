@@ -1,0 +1,12 @@
+export type ErrorCode = "SNOWSHED_INVALID_ARGUMENT" | "SNOWSHED_CANCELED" | "SNOWSHED_DEADLINE_EXCEEDED" | "SNOWSHED_NEGATIVE_COUNTER" | "SNOWSHED_OVER_RELEASE" | "SNOWSHED_NEVER_FITS" | "SNOWSHED_NO_OWNER" | "SNOWSHED_CHANNEL_CLOSED" | "SNOWSHED_GROUP_CLOSED" | "SNOWSHED_TASK_NOT_FULFILLED";
+export declare class SnowshedError extends Error {
+    readonly code: ErrorCode;
+    constructor(code: ErrorCode, message: string, options?: ErrorOptions);
+    static [Symbol.hasInstance](value: unknown): boolean;
+}
+export declare class CanceledError extends SnowshedError {
+    constructor(message?: string, options?: ErrorOptions);
+}
+export declare class DeadlineExceededError extends SnowshedError {
+    constructor(message?: string, options?: ErrorOptions);
+}
