@@ -10,6 +10,7 @@ export default defineConfig({
     include: ["packages/*/test/**/*.test.ts"],
     // Some tests spawn the built command line, or compile examples against the built declarations.
     globalSetup: ["scripts/build.mjs"],
+    coverage: { include: ["packages/*/src/**"] },
     // CI counts from the runner's own report: see .ci/run.
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
   },
