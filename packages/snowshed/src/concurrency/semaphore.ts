@@ -1,7 +1,7 @@
 import { systemClock } from "../clock.ts";
 import type { Duration } from "../duration.ts";
 import { toMilliseconds } from "../duration.ts";
-import { checkInteger, DeadlineExceededError, SnowshedError } from "../errors.ts";
+import { checkFunction, checkInteger, DeadlineExceededError, SnowshedError } from "../errors.ts";
 import { hooks } from "../hooks.ts";
 import type { AbortScope } from "./abort.ts";
 import { AbortNode, scopeOf } from "./abort.ts";
@@ -93,7 +93,10 @@ export class Semaphore {
     if (options === undefined) return this.tryAcquire(weight) ? granted : this.#wait(weight);
     const scope = scopeOf(options.signal);
     const timeout = options.timeout === undefined ? undefined : toMilliseconds(options.timeout, "timeout");
-    if (scope?.isAborted) return Promise.reject(scope.abortReason);
+    if (scope?.isAborted) {
+      checkInteger(weight, "weight", 0);
+      return Promise.reject(scope.abortReason);
+    }
     return this.tryAcquire(weight)
       ? granted
       : this.#waitGuarded(weight, scope, timeout, options.allowOversize ?? false);
@@ -121,7 +124,11 @@ export class Semaphore {
    * Runs `task` while holding `options.weight` units (default 1), and gives them back when it has ended, either way.
    * Resolves and rejects as the task does; rejects as `acquire()` does without having run it.
    */
-  async run<T>(task: () => T | PromiseLike<T>, options?: AcquireOptions & { readonly weight?: number }): Promise<T> {
+  async run<T>(
+    task: () => T | PromiseLike<T>,
+    options?: AcquireOptions & { readonly weight?: number | undefined },
+  ): Promise<T> {
+    checkFunction(task, "task");
     const weight = options?.weight ?? 1;
     const admission = this.acquire(weight, options);
     // Not awaited when there is room: the task begins before run() returns.
