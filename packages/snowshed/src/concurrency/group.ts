@@ -301,7 +301,7 @@ export class Group implements AsyncDisposable {
     if (this.#parent !== null) {
       // A failure without any await comes before the child.wait() that is about to take it: give it this tick.
       if (this.#counted) queueMicrotask(() => this.#reportToParent());
-    } else if (this.#errors.length > this.#told) this.#release ??= holdUnobserved(this, this.#errors);
+    } else if (this.#errors.length > this.#told) this.#release = holdUnobserved(this, this.#errors);
   }
 
   #close(): void {

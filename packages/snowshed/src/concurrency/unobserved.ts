@@ -1,5 +1,8 @@
-/** Failures that nobody has been told of: by themselves, never with their owner, whose collection is waited for. */
-const unobserved = new Set<readonly unknown[]>();
+/**
+ * Failures that nobody has been told of, by themselves, never with their owner, whose collection is waited for; and how
+ * many of them have been detached from it.
+ */
+const unobserved = new Map<readonly unknown[], number>();
 const collected = new FinalizationRegistry<readonly unknown[]>(surface);
 let watchingExit = false;
 
@@ -8,22 +11,40 @@ let watchingExit = false;
  * when `owner` is garbage, or, where there is a process, when that is about to end. Not at once: a caller may be busy
  * with something else before it waits, and must not be killed for that.
  *
- * Returns the function to call when they have been delivered. Errors may be added to the list until then.
+ * Returns the function to call when they have been delivered. Until then errors may be added to the list; call this
+ * again after that.
  *
  * @internal
  */
 export function holdUnobserved(owner: object, errors: readonly unknown[]): () => void {
-  unobserved.add(errors);
-  collected.register(owner, errors, errors);
+  const detached = unobserved.get(errors) ?? 0;
+  if (!unobserved.has(errors)) collected.register(owner, errors, errors);
+  for (let index = detached; index < errors.length; index++) detach(errors[index], 10);
+  unobserved.set(errors, errors.length);
   if (!watchingExit) {
     watchingExit = true;
     const { process } = globalThis as { process?: { on?(event: "beforeExit", listener: () => void): unknown } };
-    process?.on?.("beforeExit", () => unobserved.forEach(surface));
+    process?.on?.("beforeExit", () => [...unobserved.keys()].forEach(surface));
   }
   return () => {
     unobserved.delete(errors);
     collected.unregister(errors);
   };
+}
+
+/**
+ * Reads the stack of `error` and of those behind it. V8 makes that text when it is first read; until then the error keeps
+ * the frames, and with the frame of `go()` the very owner whose collection is waited for.
+ */
+function detach(error: unknown, depth: number): void {
+  if (!(error instanceof Error) || depth === 0) return;
+  try {
+    void error.stack;
+  } catch {
+    // Somebody's Error.prepareStackTrace failed: not the time to report that.
+  }
+  detach(error.cause, depth - 1);
+  if (error instanceof AggregateError) for (const inner of error.errors as unknown[]) detach(inner, depth - 1);
 }
 
 function surface(errors: readonly unknown[]): void {

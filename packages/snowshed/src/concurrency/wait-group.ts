@@ -108,7 +108,7 @@ export class WaitGroup {
   #endGeneration(): void {
     if (this.#errors.length === 0) this.#waiters.resolve();
     else if (this.#waiters.size > 0) this.#waiters.reject(this.#takeError());
-    else this.#delivered ??= holdUnobserved(this, this.#errors);
+    else this.#delivered = holdUnobserved(this, this.#errors);
   }
 
   #takeError(): unknown {
