@@ -1,7 +1,8 @@
 import { createReadStream } from "node:fs";
-import { mkdir, open, unlink } from "node:fs/promises";
+import { open, unlink } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
+import { makeFolder } from "../make-folder.ts";
 import { describeSystemError } from "../system-error.ts";
 import { UsageError } from "../usage-error.ts";
 import { BodyFile } from "./body-file.ts";
@@ -44,7 +45,7 @@ export class AnswerCache {
   /** `warn` is called at most once, when answers cannot be stored any more. Throws `UsageError` if they never could. */
   static async open(directory: string, warn: (message: string) => void): Promise<AnswerCache> {
     try {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      await makeFolder(directory, 0o700);
       // So that a folder that cannot be written shows at once.
       const probe = path.join(directory, `.snowshed-probe-${process.pid}`);
       const handle = await open(probe, "w", 0o600);

@@ -1,5 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import path from "node:path";
+import { makeFolder } from "../make-folder.ts";
 import { describeSystemError } from "../system-error.ts";
 import { UsageError } from "../usage-error.ts";
 import type { CachedAnswer } from "./answer-cache.ts";
@@ -47,7 +47,7 @@ export class RunFolders {
     let journal: Journal | undefined;
     if (output !== undefined) {
       try {
-        await mkdir(output, { recursive: true });
+        await makeFolder(output, 0o777);
         await sweepParts(output);
       } catch (error) {
         throw new UsageError(`cannot write in ${output}: ${describeSystemError(error)}`);
