@@ -45,11 +45,15 @@ export const result: Promise<number> = new Semaphore(1).run(() => 1, { timeout: 
 export const clock: FakeClock = new FakeClock();
 `;
 
+// When this runs inside `npx -c …`, npm would take these for arguments of the npx calls made here.
+const { npm_config_call: _call, npm_config_package: _package, ...env } = process.env;
+
 /** Gives the last line of the output. @param {string} title @param {string[]} command @param {string} cwd */
 function run(title, [file = "", ...args], cwd) {
   const start = performance.now();
   const { status, error, stdout, stderr } = spawnSync(file, args, {
     cwd,
+    env,
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
     timeout: 180_000,
