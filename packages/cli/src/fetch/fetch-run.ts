@@ -153,9 +153,6 @@ class FetchRun {
     this.#tally.inFlight++;
     try {
       return await this.#client.attempt(request, context);
-    } catch (error) {
-      if (error instanceof FetchFailure && error.code === "WRITE_FAILED") this.#writeFailed(error.message);
-      throw error;
     } finally {
       this.#tally.inFlight--;
     }
@@ -171,6 +168,7 @@ class FetchRun {
       );
     const failure = this.#failure(error);
     if (status === "skipped") return this.#report(skippedOutcome(request, failure));
+    if (failure.code === "WRITE_FAILED") this.#writeFailed(failure.message);
     const failed = failedOutcome(request, failure, outcome);
     const held = this.#folders.hold(request, failed);
     if (held === undefined) return this.#report(failed);
