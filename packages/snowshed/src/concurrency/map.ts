@@ -112,6 +112,7 @@ abstract class Run<Item, Result, Claim> {
     this.#task = task;
     this.#concurrency = options.concurrency;
     this.#parent = contextOf(options.signal);
+    hooks?.resourceCreated(this, "map", undefined, this.#concurrency);
   }
 
   /** Takes a place for the next item, before its task runs. */
