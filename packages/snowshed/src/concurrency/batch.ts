@@ -11,6 +11,7 @@ import {
 } from "../errors.ts";
 import { AbortCallback } from "./abort.ts";
 import { abortable } from "./abortable.ts";
+import { BatchInputs } from "./batch-inputs.ts";
 import type { BatchRetry } from "./batch-retry.ts";
 import { RetryPolicy } from "./batch-retry.ts";
 import { contextOf } from "./child-context.ts";
@@ -27,7 +28,10 @@ export interface BatchOptions<Input, Value> {
   readonly deadline?: Duration | undefined;
   /** For each attempt, counted from its start. Default: none. */
   readonly timeout?: Duration | undefined;
-  /** How often a failed call is tried again, or how in detail. Default: 0. */
+  /**
+   * How often a failed call is tried again, or how in detail; never before the body of the failed attempt has ended.
+   * Default: 0.
+   */
   readonly retry?: number | BatchRetry<Input> | undefined;
   /** A stand-in for the failed calls, used only once too many have failed. */
   readonly fallback?: BatchFallback<Input, Value> | undefined;
@@ -90,6 +94,7 @@ export interface BatchStats {
 /**
  * Makes one call for each input and reports what became of every one of them. One failure never stops the rest: it
  * resolves with a report however many calls fail, after the `deadline` at the latest, even if calls ignore their signal.
+ * Only what `onSettled` and the `fallback` still do then is waited for.
  *
  * An input list (array or Set) that is cut short is reported whole, its rest as `"skipped"`; any other source is closed
  * and not read further. Rejects only if reading the source or `onSettled` throws.
@@ -136,7 +141,7 @@ interface Failure<Input> {
 }
 
 class Batch<Input, Value> {
-  readonly #inputs: Iterable<Input> | AsyncIterable<Input>;
+  readonly #inputs: BatchInputs<Input>;
   readonly #call: (input: Input, context: Context) => Value | PromiseLike<Value>;
   readonly #options: BatchOptions<Input, Value>;
   readonly #concurrency: number;
@@ -173,7 +178,14 @@ class Batch<Input, Value> {
     }
     if (fallback !== undefined) checkFunction(fallback.value, "fallback.value");
     if (options.onSettled !== undefined) checkFunction(options.onSettled, "onSettled");
-    this.#inputs = inputs;
+    const exhaust = (): void => {
+      this.#exhausted = true;
+      this.#finishIfSettled();
+    };
+    this.#inputs = new BatchInputs(inputs, exhaust, (error) => {
+      // After its end the batch wants nothing more of the source.
+      if (!this.#context.aborted) this.#break(error);
+    });
     this.#call = call;
     this.#options = options;
     this.#concurrency = concurrency;
@@ -215,44 +227,13 @@ class Batch<Input, Value> {
       const onAbort = new AbortCallback(resolve);
       context.scope.link(onAbort);
       const options = { concurrency: this.#concurrency, signal: context };
-      forEachConcurrent(this.#watched(context), (input, own) => this.#make(this.#enter(input), own), options)
+      forEachConcurrent(this.#inputs.iterable, (input, own) => this.#make(this.#enter(input), own), options)
         .then(resolve, (error: unknown) => {
           if (context.aborted) resolve();
           else reject(error);
         })
         .finally(() => onAbort.stop());
     });
-  }
-
-  /** The inputs, with word of their end. */
-  #watched(context: Context): Iterable<Input> | AsyncIterable<Input> {
-    const inputs = this.#inputs;
-    const exhaust = (): void => {
-      this.#exhausted = true;
-      this.#finishIfSettled();
-    };
-    const fail = (error: unknown): void => {
-      // After the end nothing more was wanted from the source; then it may also be its closing that failed.
-      if (!context.aborted) this.#break(error);
-    };
-    if (typeof (inputs as AsyncIterable<Input>)[Symbol.asyncIterator] === "function") {
-      return (async function* () {
-        try {
-          yield* inputs as AsyncIterable<Input>;
-          exhaust();
-        } catch (error) {
-          fail(error);
-        }
-      })();
-    }
-    return (function* () {
-      try {
-        yield* inputs as Iterable<Input>;
-        exhaust();
-      } catch (error) {
-        fail(error);
-      }
-    })();
   }
 
   /** Counts an input once its call begins: one that the source gives after the end of the batch is none. */
@@ -304,6 +285,8 @@ class Batch<Input, Value> {
       }
       if (delay === undefined) {
         await this.#settle(entry, false, undefined, failure);
+        // A body that lives on keeps its place from finding out that this was the last call.
+        if (this.#open.size === 0) this.#inputs.lookAhead();
         return ended(body);
       }
       // The next attempt waits for the body of this one: one place, one body.
@@ -350,11 +333,9 @@ class Batch<Input, Value> {
   }
 
   async #skipRest(error: unknown): Promise<void> {
-    const list = Array.isArray(this.#inputs) ? this.#inputs : this.#inputs instanceof Set ? [...this.#inputs] : [];
-    while (this.#stats.total < list.length && this.#broken === undefined) {
-      const index = this.#stats.total++;
-      const input = list[index] as Input;
-      await this.#report(index, { input, status: "skipped", error, attempts: 0, duration: 0 });
+    for (const input of this.#inputs.rest(this.#stats.total)) {
+      if (this.#broken !== undefined) return;
+      await this.#report(this.#stats.total++, { input, status: "skipped", error, attempts: 0, duration: 0 });
     }
   }
 
