@@ -1,4 +1,5 @@
-import { checkInteger, SnowshedError } from "../errors.ts";
+import { toMilliseconds } from "../duration.ts";
+import { checkFunction, checkInteger, SnowshedError } from "../errors.ts";
 import { scopeOf } from "./abort.ts";
 import { HeldPermit } from "./permit.ts";
 import type { Permit } from "./permit.ts";
@@ -28,7 +29,8 @@ interface OwnerStorage {
  * calls itself, where the plain one would wait for itself for ever. The permits go back when all has been released.
  *
  * `run()` knows the holder by `AsyncLocalStorage`, created when first needed, or by `owner`; so all that is started inside
- * `run()` and not yet over shares its permits. `acquire()`, `tryAcquire()`, `permit()` and `release()` need `owner`.
+ * `run()` shares its permits until they have gone back. What enters after that holds for itself. `acquire()`,
+ * `tryAcquire()`, `permit()` and `release()` need `owner`.
  *
  * Costs more than the plain semaphore: use it only where re-entry cannot be avoided.
  *
@@ -100,26 +102,26 @@ export class ReentrantSemaphore {
    */
   async acquire(weight: number = 1, options?: AcquireOptions & OwnerOptions): Promise<void> {
     const owner = requireOwner(options);
-    const holding = this.#holdings.get(owner);
-    if (holding === undefined) {
-      await this.#semaphore.acquire(weight, options);
-      this.#hold(owner, weight);
-      return;
-    }
     checkInteger(weight, "weight", 0);
     const scope = scopeOf(options?.signal);
+    if (options?.timeout !== undefined) toMilliseconds(options.timeout, "timeout");
     if (scope?.isAborted) throw scope.abortReason;
-    if (weight > holding.permits) {
+    // Holds from the call on, when it need not wait: also for what this owner calls before it awaits this.
+    if (this.tryAcquire(weight, options)) return;
+    const holding = this.#holdings.get(owner);
+    if (holding !== undefined) {
       const message = `weight ${weight} exceeds the ${holding.permits} permits that its owner holds already`;
       throw new SnowshedError("SNOWSHED_NEVER_FITS", message);
     }
-    holding.units += weight;
+    await this.#semaphore.acquire(weight, options);
+    this.#hold(owner, weight);
   }
 
   /** Gives back `weight` units of `owner`. More than it holds is an error (`SNOWSHED_OVER_RELEASE`) and changes nothing. */
   release(weight: number = 1, options?: OwnerOptions): void {
     const owner = requireOwner(options);
     checkInteger(weight, "weight", 0);
+    if (weight === 0) return;
     const holding = this.#holdings.get(owner);
     if (holding === undefined || weight > holding.units) {
       const message = `released ${weight} of the ${holding?.units ?? 0} units that this owner holds`;
@@ -133,22 +135,26 @@ export class ReentrantSemaphore {
 
   /** Like {@link ReentrantSemaphore.acquire}, with a permit that knows how to give itself back: for `using`. */
   async permit(weight: number = 1, options?: AcquireOptions & OwnerOptions): Promise<Permit> {
+    const owner = requireOwner(options);
     await this.acquire(weight, options);
-    return new HeldPermit(weight, () => this.release(weight, options));
+    return new HeldPermit(weight, () => this.release(weight, { owner }));
   }
 
   /**
    * Runs `task` while holding `options.weight` units (default 1), and gives them back when it has ended, either way.
-   * Without `owner`, what runs inside an outer `run()` of this semaphore has that one's; `SNOWSHED_NO_OWNER` where there is
-   * no `AsyncLocalStorage` to know it by.
+   * Without `owner`, what runs inside an outer `run()` without `owner` is part of that one; `SNOWSHED_NO_OWNER` where there
+   * is no `AsyncLocalStorage` to know it by. Inside one with `owner`, name the same owner again: else it waits for itself.
    */
   async run<T>(
     task: () => T | PromiseLike<T>,
     options?: AcquireOptions & Partial<OwnerOptions> & { readonly weight?: number | undefined },
   ): Promise<T> {
+    checkFunction(task, "task");
     const weight = options?.weight ?? 1;
     const storage = options?.owner === undefined ? (this.#storage ??= openStorage()) : undefined;
-    const owner = options?.owner ?? storage?.getStore() ?? {};
+    const outer = storage?.getStore();
+    // One that has ended is nobody's any more: all that an escaped task starts would be let in together.
+    const owner = options?.owner ?? (outer !== undefined && this.#holdings.has(outer) ? outer : {});
     await this.acquire(weight, { ...options, owner });
     try {
       return await (storage === undefined ? task() : storage.run(owner as object, task));
@@ -158,6 +164,8 @@ export class ReentrantSemaphore {
   }
 
   #hold(owner: OwnerOptions["owner"], weight: number): void {
+    // Who holds nothing has nothing to share, and nothing to give back.
+    if (weight === 0) return;
     const holding = this.#holdings.get(owner);
     if (holding === undefined) this.#holdings.set(owner, { permits: weight, units: weight });
     else {
@@ -170,9 +178,8 @@ export class ReentrantSemaphore {
 
 function requireOwner(options: OwnerOptions | undefined): OwnerOptions["owner"] {
   const owner: unknown = options?.owner;
-  if ((typeof owner === "object" && owner !== null) || typeof owner === "symbol" || typeof owner === "string") {
-    return owner;
-  }
+  // Functions and classes are objects, too.
+  if (Object(owner) === owner || typeof owner === "symbol" || typeof owner === "string") return owner as object;
   const message = "acquire(), tryAcquire(), permit() and release() need { owner }: only run() knows who calls";
   throw new SnowshedError("SNOWSHED_NO_OWNER", message);
 }
