@@ -11,18 +11,11 @@ export class Queue<Node extends QueueNode<Node>> {
   size = 0;
 
   push(node: Node): void {
-    this.insertAfter(this.tail, node);
-  }
-
-  /** Behind `place`, or at the front when that is null. */
-  insertAfter(place: Node | null, node: Node): void {
-    const after = place === null ? this.head : place.after;
-    node.before = place;
-    node.after = after;
-    if (place === null) this.head = node;
-    else place.after = node;
-    if (after === null) this.tail = node;
-    else after.before = node;
+    const last = this.tail;
+    node.before = last;
+    this.tail = node;
+    if (last === null) this.head = node;
+    else last.after = node;
     this.size++;
   }
 
