@@ -13,6 +13,7 @@ export class BatchInputs<Input> {
   readonly #source: Source<Input>;
   readonly #onEnd: () => void;
   readonly #onError: (error: unknown) => void;
+  #iterator: Iterator<Input> | AsyncIterator<Input> | undefined;
   #read: () => Read<Input> | Promise<Read<Input>> = () => end;
   /** What was read ahead, or is being read. */
   #ahead: Read<Input> | Promise<Read<Input>> | undefined;
@@ -37,6 +38,15 @@ export class BatchInputs<Input> {
     if (!this.#ended && !this.#reading) this.#ahead ??= this.#read();
   }
 
+  /** Closes the source unless it has ended. Nobody waits for that: it may never answer, and the report is due. */
+  close(): IteratorReturnResult<undefined> {
+    if (!this.#ended) {
+      this.#ended = true;
+      void closed(this.#iterator);
+    }
+    return end;
+  }
+
   /** What is left of a list from `index` on; nothing of any other source. */
   rest(index: number): readonly Input[] {
     if (Array.isArray(this.#source)) return (this.#source as readonly Input[]).slice(index);
@@ -45,6 +55,7 @@ export class BatchInputs<Input> {
 
   #openSynchronous(): Iterator<Input> {
     const iterator = (this.#source as Iterable<Input>)[Symbol.iterator]();
+    this.#iterator = iterator;
     this.#read = () => {
       try {
         return this.#receive(iterator.next());
@@ -52,14 +63,12 @@ export class BatchInputs<Input> {
         return this.#fail(error);
       }
     };
-    return {
-      next: () => this.#next() as Read<Input>,
-      return: () => (this.#close() ? iterator.return?.() : undefined) ?? end,
-    };
+    return { next: () => this.#next() as Read<Input>, return: () => this.close() };
   }
 
   #openAsynchronous(): AsyncIterator<Input> {
     const iterator = (this.#source as AsyncIterable<Input>)[Symbol.asyncIterator]();
+    this.#iterator = iterator;
     this.#read = async () => {
       this.#reading = true;
       try {
@@ -70,10 +79,7 @@ export class BatchInputs<Input> {
         this.#reading = false;
       }
     };
-    return {
-      next: async () => this.#next(),
-      return: async () => (this.#close() ? iterator.return?.() : undefined) ?? end,
-    };
+    return { next: async () => this.#next(), return: async () => this.close() };
   }
 
   #next(): Read<Input> | Promise<Read<Input>> {
@@ -94,11 +100,12 @@ export class BatchInputs<Input> {
     this.#onError(error);
     return end;
   }
+}
 
-  /** Whether the source is to be closed: one that has ended is not. */
-  #close(): boolean {
-    if (this.#ended) return false;
-    this.#ended = true;
-    return true;
+async function closed(iterator: Iterator<unknown> | AsyncIterator<unknown> | undefined): Promise<void> {
+  try {
+    await iterator?.return?.();
+  } catch {
+    // Everything that was wanted of the source has been read.
   }
 }

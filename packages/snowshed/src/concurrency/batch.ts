@@ -204,6 +204,8 @@ class Batch<Input, Value> {
     this.#context = context;
     try {
       await this.#makeCalls(context);
+      // Bodies that live on must not keep the source open.
+      this.#inputs.close();
       for (const entry of this.#open) {
         const { error } = entry.failure ?? { error: context.reason };
         void this.#settle(entry, false, undefined, error);
