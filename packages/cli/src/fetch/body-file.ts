@@ -71,7 +71,7 @@ export async function sweepParts(directory: string): Promise<void> {
 }
 
 /** A failure to keep what was fetched. Running out of file handles passes; a full disk does not. */
-export function writeFailure(error: unknown): FetchFailure {
+function writeFailure(error: unknown): FetchFailure {
   const code = systemCode(error);
   const message = `cannot write: ${describeSystemError(error)}`;
   if (code === "EMFILE" || code === "ENFILE") {

@@ -8,7 +8,7 @@ import { CompletedSet } from "./completed-set.ts";
 import { readLines } from "./line-reader.ts";
 import { LineWriter } from "./line-writer.ts";
 
-export const journalName = ".snowshed-journal.ndjson";
+const journalName = ".snowshed-journal.ndjson";
 
 /** No line of a journal is longer, so a damaged one costs no memory. */
 const longestLine = 1024;

@@ -7,7 +7,7 @@ import type { FetchRequest } from "./request.ts";
 const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 
 /** A server that asks for a longer wait than this is not waited for: the place is better used for another request. */
-export const longestRetryAfter = 60_000;
+const longestRetryAfter = 60_000;
 
 /** Which failures are tried again, and when. Backoff, jitter, budget and deadline are those of `batch`. */
 export function retryPolicy(retries: number): BatchRetry<FetchRequest> {

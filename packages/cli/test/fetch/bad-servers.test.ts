@@ -44,7 +44,7 @@ describe("each failure has its code, and leaves nothing behind", () => {
 
   test("never answers: the deadline of the run ends it", async () => {
     const { origin } = await rawServer(() => {});
-    const { code, outcome } = await fetchBad(origin, "--timeout", "none", "--deadline", "100ms");
+    const { code, outcome } = await fetchBad(origin, "--timeout", "none", "--deadline", "500ms");
     expect([code, outcome.status]).toEqual(["DEADLINE", "failed"]);
   });
 

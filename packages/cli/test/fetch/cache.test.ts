@@ -135,7 +135,7 @@ describe("--cache", () => {
     const cache = temporaryFolder();
     await runFetch([origin, "--cache", cache]);
     hang = true;
-    const { code, stdout, stderr } = await run(["fetch", origin, "--cache", cache, "--deadline", "100ms"]);
+    const { code, stdout, stderr } = await run(["fetch", origin, "--cache", cache, "--deadline", "500ms"]);
     expect(JSON.parse(stdout)).toMatchObject({ status: "fallback", error: { code: "DEADLINE" } });
     expect(code).toBe(1);
     expect(stderr).toContain("1 from the cache");

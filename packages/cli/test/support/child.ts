@@ -3,10 +3,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
+
+// Starting processes takes its time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** The built command line: the test runner builds it before the first test. */
-export const bin: string = fileURLToPath(new URL("../../dist/bin.js", import.meta.url));
+const bin: string = fileURLToPath(new URL("../../dist/bin.js", import.meta.url));
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 

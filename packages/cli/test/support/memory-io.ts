@@ -1,8 +1,12 @@
 import { Readable, Writable } from "node:stream";
+import { vi } from "vitest";
 import type { FetchSummary } from "../../src/fetch/summary.ts";
 import type { Outcome } from "../../src/fetch/outcome.ts";
 import type { Io } from "../../src/main.ts";
 import { main } from "../../src/main.ts";
+
+// Real sockets on a busy machine: what hangs is to be seen, what is slow is not to fail.
+vi.setConfig({ testTimeout: 30_000 });
 
 export interface RunOptions {
   /** Text, or chunks as they come. */
@@ -12,6 +16,8 @@ export interface RunOptions {
   readonly tty?: boolean;
   readonly interrupt?: AbortSignal;
   readonly stdout?: Writable;
+  /** Sees all that is on stdout so far, whenever there is more. */
+  readonly onOutput?: (text: string) => void;
 }
 
 export interface RunResult {
@@ -26,7 +32,7 @@ export interface RunResult {
 
 /** Runs the command line in this process on streams in memory. */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const stdout = new Collector();
+  const stdout = new Collector(options.onOutput);
   const stderr = new Collector();
   const { stdin = "", tty = false, env = {} } = options;
   const io: Io = {
@@ -69,9 +75,16 @@ export function runFetch(argv: readonly string[], options: RunOptions = {}): Pro
 
 class Collector extends Writable {
   text = "";
+  readonly #onOutput: ((text: string) => void) | undefined;
+
+  constructor(onOutput?: (text: string) => void) {
+    super();
+    this.#onOutput = onOutput;
+  }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.text += chunk.toString();
+    this.#onOutput?.(this.text);
     done();
   }
 }

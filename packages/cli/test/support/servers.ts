@@ -1,9 +1,8 @@
 import { once } from "node:events";
 import type { RequestListener } from "node:http";
 import { createServer as createHttpServer } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
 import { createServer as createTcpServer } from "node:net";
-import type { Server } from "node:net";
 import { onTestFinished } from "vitest";
 
 /** A real HTTP server on a loopback port until the test ends; resolves with its origin. */
