@@ -24,12 +24,16 @@ export type SelectCase = ReceiveCase<unknown> | SendCase<unknown> | null | undef
 
 /** Which case took place: `index` counts switched-off cases, too; `value` and `done` are what a receive got. */
 export type Selected<Cases extends readonly SelectCase[]> = {
-  [Index in keyof Cases]: Cases[Index] extends ReceiveCase<infer T>
-    ? { readonly index: IndexOf<Index>; readonly done: false; readonly value: T } | Ended<IndexOf<Index>>
-    : Cases[Index] extends SendCase<infer _T>
-      ? { readonly index: IndexOf<Index>; readonly done: false; readonly value: undefined }
-      : never;
+  [Index in keyof Cases]: SelectedCase<Cases[Index], IndexOf<Index>>;
 }[number];
+
+/** Distributes over what may stand at one index: one case or another, or `null`. */
+type SelectedCase<Case, Index> =
+  Case extends ReceiveCase<infer T>
+    ? { readonly index: Index; readonly done: false; readonly value: T } | Ended<Index>
+    : Case extends SendCase<infer _T>
+      ? { readonly index: Index; readonly done: false; readonly value: undefined }
+      : never;
 
 interface Ended<Index> {
   readonly index: Index;
@@ -51,6 +55,7 @@ type IndexOf<Key> = Key extends `${infer Index extends number}` ? Index : number
  * ```
  */
 export function receive<T>(channel: Channel<T>): ReceiveCase<T> {
+  checkChannel(channel);
   return { kind: "receive", channel };
 }
 
@@ -66,7 +71,8 @@ export function receive<T>(channel: Channel<T>): ReceiveCase<T> {
  * console.log((await select([send(full, "a"), send(roomy, "a")])).index); // 1
  * ```
  */
-export function send<T>(channel: Channel<T>, value: T): SendCase<T> {
+export function send<T>(channel: Channel<T>, value: NoInfer<T>): SendCase<T> {
+  checkChannel(channel);
   return { kind: "send", channel, value };
 }
 
@@ -93,14 +99,15 @@ export function select<const Cases extends readonly SelectCase[]>(
   cases: Cases,
   options?: ChannelOperationOptions,
 ): Promise<Selected<Cases>> {
+  checkCases(cases);
   const scope = scopeOf(options?.signal);
+  if (scope === null && !cases.some(Boolean)) {
+    throw invalidArgument(TypeError, "cases", "not all switched off when there is no signal", cases);
+  }
   if (scope?.isAborted) return Promise.reject(scope.abortReason);
   return new Promise((resolve, reject) => {
     const ready = chooseReady(cases, scope?.clock ?? systemClock);
     if (ready !== undefined) return resolve(ready as Selected<Cases>);
-    if (scope === null && !cases.some(Boolean)) {
-      throw invalidArgument(TypeError, "cases", "not all switched off when there is no signal", cases);
-    }
     const withdrawals: (() => void)[] = [];
     const leaveAll = (): void => {
       onAbort.stop();
@@ -149,6 +156,7 @@ export function select<const Cases extends readonly SelectCase[]>(
  * ```
  */
 export function trySelect<const Cases extends readonly SelectCase[]>(cases: Cases): Selected<Cases> | undefined {
+  checkCases(cases);
   return chooseReady(cases, systemClock) as Selected<Cases> | undefined;
 }
 
@@ -164,7 +172,24 @@ function chooseReady(cases: readonly SelectCase[], clock: Clock): Selected<reado
   const operation = cases[index]!;
   if (operation.kind === "send") {
     operation.channel.trySend(operation.value);
-    return { index, done: false, value: undefined } as never;
+    return { index, done: false, value: undefined };
   }
-  return { index, ...operation.channel.tryReceive()! } as never;
+  return { index, ...operation.channel.tryReceive()! };
+}
+
+function checkCases(cases: readonly SelectCase[]): void {
+  if (!Array.isArray(cases)) throw invalidArgument(TypeError, "cases", "an array", cases);
+  for (const operation of cases as readonly SelectCase[]) {
+    if (!operation) continue;
+    if (operation.kind !== "send" && operation.kind !== "receive") {
+      throw invalidArgument(TypeError, "cases", "made by receive() and send()", operation);
+    }
+    checkChannel(operation.channel);
+  }
+}
+
+function checkChannel(channel: unknown): void {
+  // Not instanceof: a channel of another copy of the package will do.
+  if (typeof (channel as Partial<Channel<unknown>> | null | undefined)?.tryReceive === "function") return;
+  throw invalidArgument(TypeError, "channel", "a Channel", channel);
 }
