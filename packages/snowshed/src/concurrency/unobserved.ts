@@ -24,7 +24,7 @@ export function holdUnobserved(owner: object, errors: readonly unknown[]): () =>
   if (!watchingExit) {
     watchingExit = true;
     const { process } = globalThis as { process?: { on?(event: "beforeExit", listener: () => void): unknown } };
-    process?.on?.("beforeExit", () => [...unobserved.keys()].forEach(surface));
+    process?.on?.("beforeExit", surfaceAll);
   }
   return () => {
     unobserved.delete(errors);
@@ -45,6 +45,11 @@ function detach(error: unknown, depth: number): void {
   }
   detach(error.cause, depth - 1);
   if (error instanceof AggregateError) for (const inner of error.errors as unknown[]) detach(inner, depth - 1);
+}
+
+// Not inside holdUnobserved(): a closure made there would keep the errors of the first call for ever.
+function surfaceAll(): void {
+  [...unobserved.keys()].forEach(surface);
 }
 
 function surface(errors: readonly unknown[]): void {

@@ -48,7 +48,9 @@ export class WaitGroup {
    * A counter below 0 is an error (`SNOWSHED_NEGATIVE_COUNTER`) and changes nothing: some `done()` had no `add()`.
    */
   add(delta: number = 1): void {
-    if (!Number.isSafeInteger(delta)) throw invalidArgument(RangeError, "delta", "an integer", delta);
+    if (!Number.isSafeInteger(delta)) {
+      throw invalidArgument(typeof delta === "number" ? RangeError : TypeError, "delta", "an integer", delta);
+    }
     const count = this.#count + delta;
     if (!Number.isSafeInteger(count))
       throw invalidArgument(RangeError, "delta", "so small that it can be counted", delta);
