@@ -46,6 +46,14 @@ export class Group implements AsyncDisposable {
   #concurrency: number;
   #running = 0;
   readonly #queue = new Queue<GroupTask<unknown>>();
+  /** Out of the queue, with a place, and about to start: gates open one after the other, in this order. */
+  readonly #chosen = new Queue<GroupTask<unknown>>();
+  readonly #startChosen = (): void => {
+    const handle = this.#chosen.shift()!;
+    if (!this.#context.aborted) return void this.#run(handle, handle.body!);
+    this.#skip(handle);
+    this.#end();
+  };
   readonly #onAbort = new AbortCallback(() => this.#skipQueued());
 
   readonly #errors: unknown[] = [];
@@ -76,7 +84,6 @@ export class Group implements AsyncDisposable {
     this.#concurrency = concurrency;
     this.#failFast = failFast;
     this.#context = childContext(options.signal);
-    this.#context.link(this.#onAbort);
     hooks?.resourceCreated(this, "group", this.name, concurrency);
   }
 
@@ -122,7 +129,7 @@ export class Group implements AsyncDisposable {
       if (this.#hasPlace()) {
         this.#running++;
         void this.#run(handle, task);
-      } else void this.#enqueue(handle, task);
+      } else this.#enqueue(handle, task);
     }
     return handle;
   }
@@ -143,6 +150,7 @@ export class Group implements AsyncDisposable {
   ready(): Promise<void> {
     if (this.#hasPlace() || this.#closed || this.#context.aborted) return immediately;
     if (this.#ready === null) {
+      this.#watchAbort();
       let resolve!: () => void;
       const promise = new Promise<void>((settle) => {
         resolve = settle;
@@ -214,22 +222,26 @@ export class Group implements AsyncDisposable {
     return this.#running === 0 && this.#queue.size === 0 && this.#children === 0;
   }
 
-  async #enqueue<T>(handle: GroupTask<T>, task: Body<T>): Promise<void> {
+  #enqueue<T>(handle: GroupTask<T>, task: Body<T>): void {
+    this.#watchAbort();
     this.#queue.push(handle);
-    // The gate is awaited here so that the body sees the AsyncLocalStorage store of whoever submitted it.
-    await new Promise<void>((resolve) => {
-      handle.start = resolve;
+    handle.body = task;
+    const gate = new Promise<void>((open) => {
+      handle.start = open;
     });
-    if (handle.state === "skipped") return;
-    if (!this.#context.aborted) return this.#run(handle, task);
-    // Canceled between being chosen and running.
-    this.#skip(handle);
-    this.#end();
+    // A reaction to a promise of its own, so that the body sees the AsyncLocalStorage store of whoever submitted it.
+    void gate.then(this.#startChosen);
+  }
+
+  /** Only while an abort would have something to do: a group linked for longer could not be collected when dropped. */
+  #watchAbort(): void {
+    if (this.#onAbort.source === null) this.#context.link(this.#onAbort);
   }
 
   /** Takes up the place that `running` already counts. */
   async #run<T>(handle: GroupTask<T>, task: Body<T>): Promise<void> {
     handle.state = "running";
+    handle.body = null;
     hooks?.taskStarted(handle);
     try {
       const value = await task(this.#context);
@@ -272,7 +284,9 @@ export class Group implements AsyncDisposable {
   #advance(): void {
     while (this.#running < this.#concurrency && this.#queue.size > 0) {
       this.#running++;
-      this.#queue.shift()!.start();
+      const handle = this.#queue.shift()!;
+      this.#chosen.push(handle);
+      handle.start();
     }
     if (this.#hasPlace()) this.#wakeProducers();
   }
@@ -286,7 +300,6 @@ export class Group implements AsyncDisposable {
     this.#interrupted = true;
     handle.settle("skipped", this.#context.reason);
     hooks?.taskEnded(handle, "skipped");
-    handle.start();
   }
 
   #skipQueued(): void {
@@ -297,6 +310,7 @@ export class Group implements AsyncDisposable {
 
   /** Nothing runs and nothing is queued. */
   #settle(): void {
+    if (this.#ready === null) this.#onAbort.source?.unlink(this.#onAbort);
     if (this.#waiters.size > 0) return this.#close();
     if (this.#parent !== null) {
       // A failure without any await comes before the child.wait() that is about to take it: give it this tick.
@@ -313,7 +327,6 @@ export class Group implements AsyncDisposable {
     if (this.#errors.length > 0) this.#waiters.reject(this.#failure(0));
     else if (this.#interrupted) this.#waiters.reject(this.#context.reason);
     else this.#waiters.resolve();
-    this.#onAbort.stop();
     this.#context.cancel();
     this.#wakeProducers();
     this.#uncount();

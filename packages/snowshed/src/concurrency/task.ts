@@ -1,4 +1,5 @@
 import { SnowshedError } from "../errors.ts";
+import type { Context } from "./context.ts";
 import type { QueueNode } from "./queue.ts";
 
 /**
@@ -23,8 +24,10 @@ export class GroupTask<T> implements Task<T>, QueueNode<GroupTask<unknown>> {
   /** Made for the first who awaits: most tasks are only waited for through their group. */
   #promise: Promise<T> | null = null;
   #resolve!: (value: unknown) => void;
+  /** What to run, while it waits for its turn. */
+  body: ((context: Context) => T | PromiseLike<T>) | null = null;
   /** Opens the gate of a queued task. */
-  start: () => void = () => {};
+  start: () => void = noGate;
 
   constructor(name: string) {
     this.name = name;
@@ -60,3 +63,5 @@ export class GroupTask<T> implements Task<T>, QueueNode<GroupTask<unknown>> {
     if (this.#promise !== null) this.#resolve(state === "fulfilled" ? result : Promise.reject(result));
   }
 }
+
+function noGate(): void {}

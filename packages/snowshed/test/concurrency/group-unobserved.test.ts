@@ -150,4 +150,13 @@ describe.concurrent("no unhandled rejection", () => {
     `;
     expect(await lines(code)).toEqual([]);
   });
+
+  test("is one once nobody can wait, also under a signal that lives on and with failFast false", async () => {
+    const code = `
+      globalThis.parent = Context.background.withCancel();
+      new Group({ signal: parent, failFast: false }).go(() => fail("dropped"));
+      await collect();
+    `;
+    expect(await lines(code)).toEqual(["unhandled: Error: dropped", "end"]);
+  });
 });
