@@ -6,6 +6,8 @@ import type { BodySink } from "./body-sink.ts";
 import type { MakeDecoder } from "./decoder.ts";
 import { decoderFor } from "./decoder.ts";
 import { FetchFailure, toFailure } from "./failure.ts";
+import { isRedirect } from "./redirect-follower.ts";
+import type { FetchRequest } from "./request.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 
 /** A good answer: all of it came, and what of it is to be kept is on disk. */
@@ -17,21 +19,19 @@ export interface Answer {
   readonly redirects: number;
 }
 
+/** What holds for all attempts of a run. */
 export interface ExchangeOptions {
-  readonly method: string;
-  readonly context: Context;
   /** Bytes a body may have, both as it comes and decompressed. */
   readonly maxBody: number;
-  /** Redirects that the dispatcher follows before it hands one over as an answer. */
+  /** Redirects that are followed before one is handed over as an answer. */
   readonly maxRedirects: number;
-  /** Called once there is a good answer to keep. */
-  readonly openSink?: ((httpStatus: number) => BodySink | undefined) | undefined;
+  /** Where the body of a good answer goes; `undefined` lets it go. */
+  readonly openSink?: ((request: FetchRequest, httpStatus: number) => BodySink | undefined) | undefined;
 }
 
 /** Of an answer that is a failure, the body is only read so that the connection can be used again. */
 const longestFailureBody = 64 * 1024;
 const transientStatuses = new Set([408, 429, 500, 502, 503, 504]);
-const redirectStatuses = new Set([300, 301, 302, 303, 307, 308]);
 
 /**
  * One attempt: takes what the client reports about it and makes an `Answer` or a `FetchFailure` of it. On the client's
@@ -41,7 +41,9 @@ const redirectStatuses = new Set([300, 301, 302, 303, 307, 308]);
 export class Exchange implements Dispatcher.DispatchHandler {
   /** Settles when the attempt has ended and left nothing behind. */
   readonly answer: Promise<Answer>;
+  readonly #request: FetchRequest;
   readonly #options: ExchangeOptions;
+  readonly #onEnd: () => void;
   readonly #stopListening: () => void;
   #resolve!: (answer: Answer) => void;
   #reject!: (failure: FetchFailure) => void;
@@ -57,13 +59,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #received = 0;
   #bytes = 0;
 
-  constructor(options: ExchangeOptions) {
+  /** `onEnd` is called when `answer` settles. */
+  constructor(request: FetchRequest, context: Context, options: ExchangeOptions, onEnd: () => void) {
+    this.#request = request;
     this.#options = options;
+    this.#onEnd = onEnd;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#stopListening = options.context.onAbort((reason) => this.#fail(reason));
+    this.#stopListening = context.onAbort((reason) => this.#fail(reason));
   }
 
   onRequestStart(controller: Dispatcher.DispatchController, context?: { readonly history?: readonly unknown[] }): void {
@@ -76,8 +81,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseStart(_controller: Dispatcher.DispatchController, httpStatus: number, headers: IncomingHttpHeaders): void {
     if (this.#ended || httpStatus < 200) return;
     this.#httpStatus = httpStatus;
-    const { method, maxBody, maxRedirects, openSink } = this.#options;
-    if (maxRedirects > 0 && redirectStatuses.has(httpStatus) && headers.location !== undefined) {
+    const { maxBody, maxRedirects, openSink } = this.#options;
+    if (maxRedirects > 0 && isRedirect(httpStatus, headers)) {
       this.#refusal = new FetchFailure("TOO_MANY_REDIRECTS", `redirected more than ${maxRedirects} times`, {
         httpStatus,
       });
@@ -91,13 +96,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
       });
       return;
     }
-    if (method !== "HEAD" && Number(headers["content-length"]) > maxBody) return this.#fail(this.#tooLarge());
+    if (this.#request.method !== "HEAD" && Number(headers["content-length"]) > maxBody)
+      return this.#fail(this.#tooLarge());
     try {
       this.#makeDecoder = decoderFor(headers["content-encoding"]);
     } catch (error) {
       return this.#fail(error);
     }
-    this.#sink = openSink?.(httpStatus);
+    this.#sink = openSink?.(this.#request, httpStatus);
     if (this.#sink === undefined) return;
     this.#sink.drained = () => (this.#decoder ?? this.#controller)?.resume();
     this.#sink.failed = (failure) => this.#fail(failure);
@@ -156,9 +162,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     try {
       await this.#sink?.commit();
     } catch (error) {
-      return this.#reject(toFailure(error, true));
+      return this.#refuse(toFailure(error, true));
     }
     const redirects = Math.max(0, this.#hops.length - 1);
+    this.#onEnd();
     this.#resolve({ httpStatus: this.#httpStatus, bytes: this.#bytes, redirects });
   }
 
@@ -167,8 +174,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const failure = toFailure(cause, this.#httpStatus !== 0);
     this.#controller?.abort(failure);
     this.#decoder?.destroy();
-    if (this.#sink === undefined) this.#reject(failure);
-    else void this.#sink.discard().then(() => this.#reject(failure));
+    if (this.#sink === undefined) this.#refuse(failure);
+    else void this.#sink.discard().then(() => this.#refuse(failure));
+  }
+
+  #refuse(failure: FetchFailure): void {
+    this.#onEnd();
+    this.#reject(failure);
   }
 
   #end(): boolean {

@@ -132,7 +132,7 @@ class FetchRun {
   async #makeCalls(): Promise<void> {
     const { concurrency, timeout, deadline, retries } = this.#options;
     this.#started = performance.now();
-    await batch(this.#scheduler, (request, context) => this.#attempt(request, context), {
+    await batch(this.#scheduler, (request, context) => this.#client.attempt(request, context), {
       concurrency,
       timeout,
       deadline,
@@ -147,15 +147,6 @@ class FetchRun {
     this.#scheduler.close();
     this.#source.close();
     await this.#client.close();
-  }
-
-  async #attempt(request: FetchRequest, context: Context): Promise<Answer> {
-    this.#tally.inFlight++;
-    try {
-      return await this.#client.attempt(request, context);
-    } finally {
-      this.#tally.inFlight--;
-    }
   }
 
   #settle(outcome: BatchOutcome<FetchRequest, Answer>): Promise<void> | undefined {
@@ -231,7 +222,7 @@ class FetchRun {
   async #showProgress(): Promise<Progress> {
     // Only for those who see it: it takes as long to load as a short run.
     const { Progress } = await import("./progress.ts");
-    const progress = new Progress(this.#io, this.#notes, this.#tally, this.#source);
+    const progress = new Progress(this.#io, this.#notes, this.#tally, this.#source, this.#client);
     if (this.#io.stdout.isTTY === true) this.#output.beforeChunk = () => progress.clear();
     return progress;
   }

@@ -1,20 +1,15 @@
 import type { Context } from "snowshed";
-import type { Dispatcher } from "undici";
-import { Agent, interceptors } from "undici";
-import type { BodySink } from "./body-sink.ts";
-import type { Answer } from "./exchange.ts";
+import { Agent } from "undici";
+import type { Answer, ExchangeOptions } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";
+import { RedirectFollower } from "./redirect-follower.ts";
 import type { FetchRequest } from "./request.ts";
 
-export interface HttpClientOptions {
+export interface HttpClientOptions extends ExchangeOptions {
   /** Connections to one origin at most: also what redirects lead to keeps to it. */
   readonly perHost: number;
   /** Milliseconds after which a connection attempt is given up. */
   readonly connectTimeout: number;
-  readonly maxBody: number;
-  readonly maxRedirects: number;
-  /** Where the body of a good answer goes; `undefined` lets it go. */
-  readonly openSink?: ((request: FetchRequest, httpStatus: number) => BodySink | undefined) | undefined;
 }
 
 const longestConnectTimeout = 2 ** 31 - 1;
@@ -23,9 +18,11 @@ const longestConnectTimeout = 2 ** 31 - 1;
 export class HttpClient {
   readonly #options: HttpClientOptions;
   readonly #agent: Agent;
-  readonly #dispatcher: Dispatcher;
   #live = 0;
   #whenIdle: () => void = () => {};
+  readonly #onEnd = (): void => {
+    if (--this.#live === 0) this.#whenIdle();
+  };
 
   constructor(options: HttpClientOptions) {
     this.#options = options;
@@ -38,30 +35,23 @@ export class HttpClient {
       maxHeaderSize: 16 * 1024,
       connect: { timeout: Math.min(options.connectTimeout, longestConnectTimeout) },
     });
-    this.#dispatcher =
-      options.maxRedirects === 0
-        ? this.#agent
-        : this.#agent.compose(interceptors.redirect({ maxRedirections: options.maxRedirects }));
+  }
+
+  /** Attempts under way. */
+  get live(): number {
+    return this.#live;
   }
 
   /** One attempt. Rejects with a `FetchFailure`; when it settles, nothing of the attempt is left. */
-  async attempt(request: FetchRequest, context: Context): Promise<Answer> {
-    const { maxBody, maxRedirects, openSink } = this.#options;
+  attempt(request: FetchRequest, context: Context): Promise<Answer> {
+    const { maxRedirects } = this.#options;
     const { origin, path, method, headers, body } = request;
-    const exchange = new Exchange({
-      method,
-      context,
-      maxBody,
-      maxRedirects,
-      openSink: openSink === undefined ? undefined : (httpStatus) => openSink(request, httpStatus),
-    });
+    const options = { origin, path, method, headers: headers as string[], body: body ?? null };
+    const exchange = new Exchange(request, context, this.#options, this.#onEnd);
     this.#live++;
-    try {
-      this.#dispatcher.dispatch({ origin, path, method, headers: headers as string[], body: body ?? null }, exchange);
-      return await exchange.answer;
-    } finally {
-      if (--this.#live === 0) this.#whenIdle();
-    }
+    const handler = maxRedirects === 0 ? exchange : new RedirectFollower(this.#agent, options, maxRedirects, exchange);
+    this.#agent.dispatch(options, handler);
+    return exchange.answer;
   }
 
   /** Resolves when no attempt is under way, and closes all connections. Abort the attempts first, or it waits for them. */

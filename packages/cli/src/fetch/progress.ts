@@ -2,6 +2,7 @@ import { createLogUpdate } from "log-update";
 import { createColors } from "picocolors";
 import type { Io } from "../io.ts";
 import type { Notes } from "../notes.ts";
+import type { HttpClient } from "./http-client.ts";
 import type { RequestSource } from "./request-source.ts";
 import { showDuration } from "./summary-text.ts";
 import { wantsColor } from "./terminal.ts";
@@ -17,11 +18,11 @@ export class Progress {
   readonly #meter: ProgressMeter;
   readonly #timer: NodeJS.Timeout;
 
-  constructor(io: Io, notes: Notes, tally: Tally, source: RequestSource) {
+  constructor(io: Io, notes: Notes, tally: Tally, source: RequestSource, client: HttpClient) {
     // The cursor stays: hiding it would hook into the signals of the process to bring it back.
     this.#draw = createLogUpdate(io.stderr, { showCursor: true });
     this.#notes = notes;
-    this.#meter = new ProgressMeter(tally, source, wantsColor(io));
+    this.#meter = new ProgressMeter(tally, source, client, wantsColor(io));
     notes.above = (line) => this.#draw.persist(line);
     this.#timer = setInterval(() => this.#draw(this.#meter.line(performance.now())), interval);
   }
@@ -43,29 +44,37 @@ export class Progress {
 export class ProgressMeter {
   readonly #tally: Tally;
   readonly #source: Pick<RequestSource, "bytesRead" | "bytesTotal" | "requestsRead">;
+  readonly #client: Pick<HttpClient, "live">;
   readonly #colors: ReturnType<typeof createColors>;
   #rate: number | undefined;
   #last: { at: number; settled: number } | undefined;
 
-  constructor(tally: Tally, source: Pick<RequestSource, "bytesRead" | "bytesTotal" | "requestsRead">, color: boolean) {
+  constructor(
+    tally: Tally,
+    source: Pick<RequestSource, "bytesRead" | "bytesTotal" | "requestsRead">,
+    client: Pick<HttpClient, "live">,
+    color: boolean,
+  ) {
     this.#tally = tally;
     this.#source = source;
+    this.#client = client;
     this.#colors = createColors(color);
   }
 
   /** `now`: milliseconds of a monotonic clock. */
   line(now: number): string {
-    const { inFlight, settled, held } = this.#tally;
+    const { settled, held } = this.#tally;
+    const { live } = this.#client;
     const failed = this.#tally.byStatus.failed + held;
     this.#measure(now, settled);
-    const total = this.#estimate(settled + inFlight);
+    const total = this.#estimate(settled + live);
     const rate = this.#rate ?? 0;
     const left = total === undefined || rate === 0 ? undefined : ((total - settled) / rate) * 1000;
     return [
       ...(total === undefined ? [] : [this.#bar(total === 0 ? 0 : settled / total)]),
       total === undefined ? `${settled} done` : `${settled}/${total}`,
       `${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/s`,
-      `${inFlight} in flight`,
+      `${live} in flight`,
       failed > 0 ? this.#colors.red(`${failed} failed`) : "0 failed",
       ...(left === undefined ? [] : [`ETA ${showDuration(left)}`]),
     ].join("  ");

@@ -3,6 +3,7 @@ import type { Readable } from "node:stream";
 import type { Io } from "../io.ts";
 import { describeSystemError } from "../system-error.ts";
 import { UsageError } from "../usage-error.ts";
+import type { Line } from "./line-reader.ts";
 import { readLines } from "./line-reader.ts";
 import type { FetchRequest, RequestParser } from "./request.ts";
 import { InvalidRequest } from "./request.ts";
@@ -65,19 +66,15 @@ export class RequestSource {
     }
     const inputs: (LineInput | FetchRequest)[] = [];
     let total: number | undefined = 0;
-    for (const name of names.length === 0 ? ["-"] : names) {
-      if (name === "-") {
-        inputs.push({ name: "stdin", stream: io.stdin });
-        total = undefined;
-      } else if (name.includes("://")) {
-        const request = parseArgument(parser, name);
-        inputs.push(request);
-        if (total !== undefined) total += request.size;
-      } else {
-        const { input, size } = await openFile(name);
+    try {
+      for (const name of names.length === 0 ? ["-"] : names) {
+        const { input, size } = await openInput(name, io, parser);
         inputs.push(input);
         total = size === undefined || total === undefined ? undefined : total + size;
       }
+    } catch (error) {
+      closeAll(inputs);
+      throw error;
     }
     return new RequestSource(inputs, total, parser, events);
   }
@@ -94,10 +91,22 @@ export class RequestSource {
   async *requests(): AsyncGenerator<FetchRequest> {
     for (const input of this.#inputs) {
       if (this.#closed) return;
-      if ("stream" in input) yield* this.#read(input);
-      else {
+      if (!("stream" in input)) {
         this.#bytesRead += input.size;
-        yield* this.#pass(input);
+        if (this.#accepts(input)) yield input;
+        continue;
+      }
+      try {
+        // In one generator: each that hands on to another costs every request a turn of promises.
+        for await (const line of readLines(input.stream as AsyncIterable<Buffer | string>, longestLine)) {
+          this.#bytesRead += line.bytes;
+          const request = this.#parse(line);
+          if (request instanceof InvalidRequest)
+            await this.#events.invalid(`${input.name}:${line.number}`, request.message);
+          else if (request !== undefined && this.#accepts(request)) yield request;
+        }
+      } catch (error) {
+        if (!this.#closed) await this.#events.broken(input.name, describeSystemError(error));
       }
     }
   }
@@ -105,33 +114,43 @@ export class RequestSource {
   /** Ends a read that is under way, too: an input that never says anything must not hold anybody. */
   close(): void {
     this.#closed = true;
-    for (const input of this.#inputs) if ("stream" in input) input.stream.destroy();
+    closeAll(this.#inputs);
   }
 
-  *#pass(request: FetchRequest): Generator<FetchRequest> {
-    if (this.#events.skips(request)) return;
+  #accepts(request: FetchRequest): boolean {
+    if (this.#events.skips(request)) return false;
     this.#requestsRead++;
-    yield request;
+    return true;
   }
 
-  async *#read({ name, stream }: LineInput): AsyncGenerator<FetchRequest> {
+  /** `undefined` for a blank line or a comment. */
+  #parse({ text }: Line): FetchRequest | InvalidRequest | undefined {
+    if (text === undefined) return new InvalidRequest(`longer than ${longestLine} bytes`);
+    const trimmed = text.trim();
+    if (trimmed === "" || trimmed.startsWith("#")) return undefined;
     try {
-      for await (const line of readLines(stream as AsyncIterable<Buffer | string>, longestLine)) {
-        this.#bytesRead += line.bytes;
-        const text = line.text?.trim();
-        if (text === "" || text?.startsWith("#")) continue;
-        try {
-          if (text === undefined) throw new InvalidRequest(`longer than ${longestLine} bytes`);
-          yield* this.#pass(this.#parser.parse(text));
-        } catch (error) {
-          if (!(error instanceof InvalidRequest)) throw error;
-          await this.#events.invalid(`${name}:${line.number}`, error.message);
-        }
-      }
+      return this.#parser.parse(trimmed);
     } catch (error) {
-      if (!this.#closed) await this.#events.broken(name, describeSystemError(error));
+      if (error instanceof InvalidRequest) return error;
+      throw error;
     }
   }
+}
+
+function closeAll(inputs: readonly (LineInput | FetchRequest)[]): void {
+  for (const input of inputs) if ("stream" in input) input.stream.destroy();
+}
+
+interface OpenedInput {
+  readonly input: LineInput | FetchRequest;
+  readonly size: number | undefined;
+}
+
+async function openInput(name: string, io: Io, parser: RequestParser): Promise<OpenedInput> {
+  if (name === "-") return { input: { name: "stdin", stream: io.stdin }, size: undefined };
+  if (!name.includes("://")) return openFile(name);
+  const request = parseArgument(parser, name);
+  return { input: request, size: request.size };
 }
 
 function parseArgument(parser: RequestParser, text: string): FetchRequest {
@@ -143,7 +162,7 @@ function parseArgument(parser: RequestParser, text: string): FetchRequest {
   }
 }
 
-async function openFile(name: string): Promise<{ input: LineInput; size: number | undefined }> {
+async function openFile(name: string): Promise<OpenedInput> {
   try {
     // Kept open: a pipe by name, as of a shell's <(…), can be opened only once.
     const handle = await open(name);

@@ -13,8 +13,6 @@ export class Tally {
   retries = 0;
   bytes = 0;
   oldest = 0;
-  /** Requests under way. */
-  inFlight = 0;
 
   count(outcome: Outcome): void {
     this.byStatus[outcome.status]++;

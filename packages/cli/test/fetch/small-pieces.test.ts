@@ -131,16 +131,17 @@ describe("LineWriter", () => {
 describe("ProgressMeter", () => {
   function meter(source: { bytesRead: number; bytesTotal: number | undefined; requestsRead: number }) {
     const tally = new Tally();
-    return { tally, meter: new ProgressMeter(tally, source, false) };
+    const client = { live: 0 };
+    return { tally, client, meter: new ProgressMeter(tally, source, client, false) };
   }
 
   test("rate, in flight, failures, and the time left", () => {
-    const { tally, meter: progress } = meter({ bytesRead: 5000, bytesTotal: 10_000, requestsRead: 100 });
+    const { tally, client, meter: progress } = meter({ bytesRead: 5000, bytesTotal: 10_000, requestsRead: 100 });
     progress.line(0);
     tally.byStatus.ok = 40;
     tally.byStatus.failed = 8;
     tally.held = 2;
-    tally.inFlight = 50;
+    client.live = 50;
     const line = progress.line(1000);
     expect(line).toContain("25%");
     expect(line).toContain("50/200  50/s  50 in flight  10 failed  ETA 3.0 s");
@@ -156,8 +157,8 @@ describe("ProgressMeter", () => {
   test("colours only when asked", () => {
     const source = { bytesRead: 1, bytesTotal: 2, requestsRead: 1 };
     const escape = "\u001B[";
-    expect(new ProgressMeter(new Tally(), source, true).line(0)).toContain(escape);
-    expect(new ProgressMeter(new Tally(), source, false).line(0)).not.toContain(escape);
+    expect(new ProgressMeter(new Tally(), source, { live: 0 }, true).line(0)).toContain(escape);
+    expect(new ProgressMeter(new Tally(), source, { live: 0 }, false).line(0)).not.toContain(escape);
   });
 });
 
