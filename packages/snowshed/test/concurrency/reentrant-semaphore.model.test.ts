@@ -92,7 +92,7 @@ const step = fc.record({
 });
 
 function agreement(make: (permits: number) => ReentrantSemaphore) {
-  return fc.asyncProperty(weight, fc.array(step, { maxLength: 25 }), async (permits, steps) => {
+  return fc.asyncProperty(weight, fc.array(step, { maxLength: 25, size: "max" }), async (permits, steps) => {
     const model = new Model(permits);
     const real = make(permits);
     const seen: ReturnType<typeof observe>[] = [];

@@ -79,7 +79,7 @@ describe("the work for twice as many waiters", () => {
 
   beforeAll(async () => {
     growth = await growthOf(scenarios);
-  });
+  }, 30_000);
 
   test.each(Object.keys(scenarios).slice(0, -1))("is twice as much when %s", (name) => {
     expect(growth[name]).toBeGreaterThan(1.95);
@@ -91,7 +91,7 @@ describe("the work for twice as many waiters", () => {
   });
 });
 
-describe("100,000 waiters", () => {
+describe("100,000 waiters", { timeout: 30_000 }, () => {
   test.each([
     ["none", 0],
     ["half", 2],
