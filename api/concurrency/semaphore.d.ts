@@ -20,7 +20,7 @@ export declare class Semaphore {
     release(weight?: number): void;
     permit(weight?: number, options?: AcquireOptions): Promise<Permit>;
     run<T>(task: () => T | PromiseLike<T>, options?: AcquireOptions & {
-        readonly weight?: number;
+        readonly weight?: number | undefined;
     }): Promise<T>;
     resize(permits: number): void;
 }
