@@ -7,8 +7,8 @@ const controlCharacters = /[\u0000-\u001F\u007F-\u009F]/g;
 /** What the command tells its user on stderr, beside its output: one line each, above the progress line if there is one. */
 export class Notes {
   readonly #stderr: Io["stderr"];
-  /** Prints a line above whatever is being redrawn in place. */
-  above: ((line: string) => void) | undefined;
+  /** Called before each line: whoever draws on the same terminal clears the place. */
+  beforeLine: () => void = () => {};
 
   constructor(stderr: Io["stderr"]) {
     this.#stderr = stderr;
@@ -21,8 +21,8 @@ export class Notes {
 
   /** Like `say`, for text of our own that may span lines and carry colours. */
   async print(text: string): Promise<void> {
-    if (this.above !== undefined) this.above(text);
-    else if (!this.#stderr.write(`${text}\n`) && !this.#stderr.destroyed) {
+    this.beforeLine();
+    if (!this.#stderr.write(`${text}\n`) && !this.#stderr.destroyed) {
       await Promise.race([once(this.#stderr, "drain"), once(this.#stderr, "close")]).catch(() => {});
     }
   }

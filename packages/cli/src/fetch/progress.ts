@@ -23,7 +23,7 @@ export class Progress {
     this.#draw = createLogUpdate(io.stderr, { showCursor: true });
     this.#notes = notes;
     this.#meter = new ProgressMeter(tally, source, client, wantsColor(io));
-    notes.above = (line) => this.#draw.persist(line);
+    notes.beforeLine = () => this.clear();
     this.#timer = setInterval(() => this.#draw(this.#meter.line(performance.now())), interval);
   }
 
@@ -34,7 +34,7 @@ export class Progress {
 
   stop(): void {
     clearInterval(this.#timer);
-    this.#notes.above = undefined;
+    this.#notes.beforeLine = () => {};
     this.#draw.clear();
     this.#draw.done();
   }

@@ -4,7 +4,7 @@ import { run } from "../support/memory-io.ts";
 import { httpServer } from "../support/servers.ts";
 
 /** A run that lasts until its progress line was drawn several times. */
-async function slowRun(options: { tty: boolean; env?: Record<string, string> }, ...argv: string[]) {
+async function slowRun(options: { tty: boolean; rows?: number; env?: Record<string, string> }, ...argv: string[]) {
   const origin = await httpServer((_, response) => void setTimeout(() => response.end("x"), 150));
   const stdin = [0, 1, 2, 3, "x"].map((name) => (name === "x" ? "nonsense\n" : `${origin}/${name}\n`));
   return run(["fetch", "--per-host", "2", ...argv, "-"], { stdin, ...options });
@@ -28,12 +28,14 @@ describe("the progress line", () => {
     ["stderr is no terminal", { tty: false }, []],
     ["in CI", { tty: true, env: { CI: "true", NO_COLOR: "1" } }, []],
     ["on a dumb terminal", { tty: true, env: { TERM: "dumb" } }, []],
+    ["on a terminal without a size", { tty: true, rows: 0, env: { NO_COLOR: "1" } }, []],
     ["with --no-progress", { tty: true, env: { NO_COLOR: "1" } }, ["--no-progress"]],
     ["with --quiet", { tty: true }, ["--quiet"]],
   ])("is not drawn when %s", async (_, options, argv) => {
     const { stderr } = await slowRun(options, ...argv);
     expect(stderr).not.toContain(escape);
     expect(stderr).not.toContain("in flight");
+    expect(stderr).toContain("snowshed: stdin:5: not a valid URL\n");
   });
 
   test("NO_COLOR leaves it without colours", async () => {

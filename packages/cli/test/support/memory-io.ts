@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly env?: Record<string, string>;
   /** Whether stderr and stdin are terminals. */
   readonly tty?: boolean;
+  /** The height of the terminal. */
+  readonly rows?: number;
   readonly interrupt?: AbortSignal;
   readonly stdout?: Writable;
   /** Sees all that is on stdout so far, whenever there is more. */
@@ -43,7 +45,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
       },
     ),
     stdout: options.stdout ?? stdout,
-    stderr: Object.assign(stderr, { isTTY: tty, columns: 120, rows: 40 }),
+    stderr: Object.assign(stderr, { isTTY: tty, columns: 120, rows: options.rows ?? 40 }),
     env,
     ...(options.interrupt === undefined ? {} : { interrupt: options.interrupt }),
   };
