@@ -85,6 +85,7 @@ describe("the hooks", () => {
     const ids = new Map<object, number>();
     const id = (task: object): number => ids.get(task) ?? ids.set(task, ids.size).get(task)!;
     const recording: Partial<Hooks> = {
+      resourceCreated: (_map, kind, _name, capacity) => log.push(`${kind} of ${capacity}`),
       taskCreated: (task, _scope, name) => log.push(`created ${id(task)} ${name}`),
       taskStarted: (task) => log.push(`started ${id(task)}`),
       taskEnded: (task, result) => log.push(`ended ${id(task)} ${result}`),
@@ -97,6 +98,7 @@ describe("the hooks", () => {
     await forEachConcurrent([0, 1], download, { concurrency: 1 }).catch(() => {});
     installHooks(previous);
     expect(log).toEqual([
+      "map of 1",
       "created 0 download",
       "started 0",
       "ended 0 fulfilled",
