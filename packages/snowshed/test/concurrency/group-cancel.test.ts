@@ -238,7 +238,8 @@ describe("wait({ signal })", () => {
     const impatient = Context.background.withCancel();
     const waited = group.wait({ signal: impatient });
     gate.resolve();
-    while (!group.context.aborted) await microtasks(1);
+    for (let tick = 0; tick < 100 && !group.context.aborted; tick++) await microtasks(1);
+    expect(group.context.aborted).toBe(true);
     impatient.cancel();
     await waited;
   });

@@ -2,6 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { runModule } from "../support/child-process.ts";
 
+/** Each test starts a process: on a busy machine that takes its time. */
+const patience = { timeout: 30_000 };
+
 /** The lines that `code` prints; `unhandled: …` for each unhandled rejection. */
 async function lines(code: string): Promise<string[]> {
   const { stdout, stderr } = await runModule(`
@@ -23,7 +26,7 @@ async function lines(code: string): Promise<string[]> {
   return `${stdout}${stderr}`.split("\n").filter((line) => line !== "");
 }
 
-describe.concurrent("a failed group that nobody waits on", () => {
+describe.concurrent("a failed group that nobody waits on", patience, () => {
   test("ends the process with its error, by default", async () => {
     const { code, stderr } = await runModule(`
       import { Group } from "snowshed";
@@ -97,7 +100,7 @@ describe.concurrent("a failed group that nobody waits on", () => {
   });
 });
 
-describe.concurrent("no unhandled rejection", () => {
+describe.concurrent("no unhandled rejection", patience, () => {
   test("comes from a producer with a slow source, who waits long after the failure", async () => {
     const code = `
       const group = new Group({ concurrency: 2 });
