@@ -192,7 +192,9 @@ describe("sleep()", () => {
     const clock = new FakeClock();
     const context = Context.root({ clock }).withCancel();
     context.cancel();
-    expect(await outcome(context.sleep(0))).toEqual({ status: "rejected", reason: context.reason });
+    const slept = context.sleep(0);
+    expect(clock.pending).toBe(0);
+    expect(await outcome(slept)).toEqual({ status: "rejected", reason: context.reason });
     expect(clock.pending).toBe(0);
   });
 
