@@ -163,6 +163,7 @@ export function checkFunction(value: unknown, name: string): void {
 
 /** Checks that `value` can be iterated, synchronously or not. @internal */
 export function checkIterable(value: unknown, name: string): void {
-  const { [Symbol.asyncIterator]: asynchronous, [Symbol.iterator]: synchronous } = Object(value);
+  const source = Object(value) as Partial<Iterable<unknown> & AsyncIterable<unknown>>;
+  const { [Symbol.asyncIterator]: asynchronous, [Symbol.iterator]: synchronous } = source;
   if (typeof (asynchronous ?? synchronous) !== "function") throw invalidArgument(TypeError, name, "iterable", value);
 }
