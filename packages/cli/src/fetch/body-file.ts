@@ -20,6 +20,7 @@ export class BodyFile implements BodySink {
   readonly #stream: WriteStream;
   readonly #closed: Promise<void>;
   #error: FetchFailure | undefined;
+  #discarded = false;
   drained: () => void = () => {};
   failed: (failure: FetchFailure) => void = () => {};
 
@@ -30,6 +31,8 @@ export class BodyFile implements BodySink {
     this.#closed = new Promise((resolve) => this.#stream.once("close", resolve));
     this.#stream.on("drain", () => this.drained());
     this.#stream.on("error", (error) => {
+      // That a write under way could not be finished is what discarding means.
+      if (this.#discarded) return;
       this.#error ??= writeFailure(error);
       this.failed(this.#error);
     });
@@ -55,6 +58,7 @@ export class BodyFile implements BodySink {
   }
 
   async discard(): Promise<void> {
+    this.#discarded = true;
     this.#stream.destroy();
     await this.#closed;
     // Not there if it could not be made.

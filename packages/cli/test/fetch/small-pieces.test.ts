@@ -1,12 +1,16 @@
+import { readdirSync } from "node:fs";
+import path from "node:path";
 import { Writable } from "node:stream";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { BodyFile } from "../../src/fetch/body-file.ts";
 import { CompletedSet } from "../../src/fetch/completed-set.ts";
 import { LineWriter } from "../../src/fetch/line-writer.ts";
 import { ProgressMeter } from "../../src/fetch/progress.ts";
 import { parseRetryAfter } from "../../src/fetch/retry-after.ts";
 import { showBytes, showDuration } from "../../src/fetch/summary-text.ts";
 import { Tally } from "../../src/fetch/tally.ts";
+import { temporaryFolder } from "../support/folders.ts";
 
 describe("parseRetryAfter", () => {
   const now = Date.parse("Mon, 23 Nov 2026 10:00:00 GMT");
@@ -125,6 +129,31 @@ describe("LineWriter", () => {
     await flushed;
     writer.detach();
     expect([gate.listenerCount("error"), gate.listenerCount("close")]).toEqual([before, 0]);
+  });
+});
+
+describe("BodyFile", () => {
+  test("discarded at any moment, leaves nothing and reports nothing", async () => {
+    const folder = temporaryFolder();
+    const failures: Error[] = [];
+    const chunk = Buffer.alloc(1024 * 1024);
+    for (let turns = 0; turns < 12; turns++) {
+      const file = new BodyFile(path.join(folder, "body"), 0o600);
+      file.failed = (failure) => failures.push(failure);
+      for (let count = 0; count < 4; count++) file.write(chunk);
+      for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+      await file.discard();
+    }
+    expect(failures).toEqual([]);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test("control: a failure that is none of its own doing is reported", async () => {
+    const failures: Error[] = [];
+    const file = new BodyFile(path.join(temporaryFolder(), "missing/body"), 0o600);
+    file.failed = (failure) => failures.push(failure);
+    await expect(file.commit()).rejects.toThrow("no such file or folder (ENOENT)");
+    expect(failures).toHaveLength(1);
   });
 });
 
