@@ -336,7 +336,7 @@ export class Group implements AsyncDisposable {
   #failure(first: number): unknown {
     if (this.#fatal !== null) return this.#fatal.error;
     const errors = this.#errors.slice(first);
-    return new AggregateError(errors, `${errors.length} tasks of the group failed`);
+    return new AggregateError(errors, `${errors.length} ${errors.length === 1 ? "task" : "tasks"} of the group failed`);
   }
 
   #count(): void {
