@@ -1,82 +1,88 @@
-import { spawn, spawnSync } from "node:child_process";
-import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
-
+import { median } from "./measure.mjs";
 import { NotAvailable } from "./ours.mjs";
+import { openContender } from "./processes.mjs";
 
-const child = fileURLToPath(new URL("child.mjs", import.meta.url));
-const core = String(availableParallelism() - 1);
-const canPin = spawnSync("taskset", ["-c", core, "true"]).status === 0;
-
-/** How the children are started, for the report. */
-export const pinning = canPin ? `taskset -c ${core}` : "not pinned: no taskset here";
-
-/** A command line, pinned to one core where that is possible. */
-export function pinned(command, ...args) {
-  return canPin ? ["taskset", "-c", core, command, ...args] : [command, ...args];
+/** One figure from the repetitions of a round: the middle, and the shortest wall time. */
+function summary(repetitions) {
+  const typical = repetitions.toSorted((a, b) => a.cpu - b.cpu)[repetitions.length >> 1];
+  const walls = repetitions.map((repetition) => repetition.wall);
+  return { ...typical, wall: Math.min(...walls), medianWall: median(walls), first: repetitions[0].cpu };
 }
 
-/** Runs a command line to its end: what it wrote, and how long it took. Rejects when it fails or takes too long. */
-export function execute([command, ...args], { env, timeout = 300_000, cwd } = {}) {
-  const started = performance.now();
-  const running = spawn(command, args, { env: { ...process.env, ...env }, cwd, stdio: ["ignore", "pipe", "pipe"] });
-  const timer = setTimeout(() => running.kill("SIGKILL"), timeout);
-  let stdout = "";
-  let stderr = "";
-  running.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
-  running.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
-  return new Promise((resolve, reject) => {
-    running.on("error", reject);
-    running.on("close", (code, signal) => {
-      clearTimeout(timer);
-      if (code === 0) resolve({ stdout, stderr, wall: performance.now() - started });
-      else reject(new Error(`${command} ended with ${code ?? signal}: ${stderr.slice(-2000) || "no message"}`));
-    });
-  });
-}
+const failure = (error) => (error instanceof NotAvailable ? error.message : `failed: ${error.message}`);
 
-async function inChild(row, contender, size, mode, env) {
-  const flags = ["--expose-gc", "--no-warnings"];
-  if (mode === "memory") flags.push("--min-semi-space-size=256", "--max-semi-space-size=256");
-  const order = JSON.stringify({ row: row.name, contender: contender.id, mode, size, budget: env.budget });
-  const { stdout } = await execute(pinned(process.execPath, ...flags, child, order), { env: env.variables });
-  return JSON.parse(stdout);
-}
-
-async function sampleOf(row, contender, size, mode, env) {
+/** A contender that measures itself, once a round: a program that is not ours to repeat. */
+async function sampleOnce(cell, env) {
   try {
-    if (contender.sample !== undefined) return await contender.sample(env, size);
-    return await inChild(row, contender, size, mode, env);
+    const sample = await cell.contender.sample(env, cell.size);
+    cell.rounds.push([sample]);
+    cell.samples.push(sample);
   } catch (error) {
-    if (error instanceof NotAvailable) return { missing: error.message };
-    return { missing: `failed: ${error.message}` };
+    cell.missing = failure(error);
+  }
+}
+
+/** All contenders, warm, take turns: a repetition each, the other way round every other time. */
+async function takeTurns(row, cells, env) {
+  const open = [];
+  for (const cell of cells) {
+    try {
+      const contender = await openContender(row, cell.contender, cell.size, "time", env);
+      if (contender.missing === undefined) open.push({ cell, contender, repetitions: [], spent: 0 });
+      else cell.missing = contender.missing;
+    } catch (error) {
+      cell.missing = failure(error);
+    }
+  }
+  for (let turn = 0; turn < env.repetitions; turn++) {
+    for (const entry of turn % 2 === 0 ? open : open.toReversed()) {
+      if (entry.spent > env.patience || entry.cell.missing !== undefined) continue;
+      try {
+        const repetition = await entry.contender.next();
+        entry.spent += repetition.spent;
+        entry.repetitions.push(repetition);
+      } catch (error) {
+        entry.cell.missing = failure(error);
+      }
+    }
+  }
+  for (const { cell, contender, repetitions } of open) {
+    contender.close();
+    if (cell.missing !== undefined) continue;
+    cell.rounds.push(repetitions);
+    cell.samples.push(summary(repetitions));
+  }
+}
+
+async function measureMemory(row, cells, env) {
+  for (const cell of cells) {
+    if (cell.missing !== undefined || cell.contender.memory === false) continue;
+    const contender = await openContender(row, cell.contender, cell.size, "memory", env);
+    cell.bytes = (await contender.next()).bytes;
+    contender.close();
+    env.progress(row, cell, "memory", cell);
   }
 }
 
 /**
- * Measures every contender of a row at every size: all of them once a round, in reversed order every other round, so
- * that what the machine does meanwhile meets all alike. Gives `[{ contender, size, samples, missing }]`.
+ * Measures every contender of a row at every size, in `env.rounds` rounds of new processes. Contenders of one size run
+ * side by side and take turns, so that what else the machine does meets all of them alike. Gives
+ * `[{ contender, size, samples: one a round, rounds: the repetitions of each, bytes, missing }]`.
  */
 export async function measureRow(row, env) {
   const cells = row.contenders.flatMap((contender) =>
-    (contender.sizes ?? row.sizes ?? [undefined]).map((size) => ({ contender, size, samples: [], missing: undefined })),
+    (contender.sizes ?? row.sizes ?? [undefined]).map((size) => ({ contender, size, samples: [], rounds: [] })),
   );
   for (let round = 0; round < env.rounds; round++) {
-    for (const cell of round % 2 === 0 ? cells : cells.toReversed()) {
-      if (cell.missing !== undefined || round >= (cell.contender.rounds ?? env.rounds)) continue;
-      const sample = await sampleOf(row, cell.contender, cell.size, "time", env);
-      env.progress(row, cell, round, sample);
-      if (sample.missing === undefined) cell.samples.push(sample);
-      else cell.missing = sample.missing;
+    const due = cells.filter((cell) => cell.missing === undefined && round < (cell.contender.rounds ?? env.rounds));
+    const ordered = round % 2 === 0 ? due : due.toReversed();
+    for (const size of new Set(ordered.map((cell) => cell.size))) {
+      const together = ordered.filter((cell) => cell.size === size && cell.contender.sample === undefined);
+      await takeTurns(row, together, env);
     }
+    for (const cell of ordered) if (cell.contender.sample !== undefined) await sampleOnce(cell, env);
+    for (const cell of due) env.progress(row, cell, round, cell.samples.at(-1) ?? cell);
   }
-  if (row.memory) {
-    for (const cell of cells) {
-      if (cell.missing !== undefined || cell.contender.memory === false) continue;
-      const sample = await sampleOf(row, cell.contender, cell.size, "memory", env);
-      env.progress(row, cell, "memory", sample);
-      cell.bytes = sample.bytes;
-    }
-  }
+  if (row.memory) await measureMemory(row, cells, env);
   return cells;
 }

@@ -1,5 +1,7 @@
 import { performance } from "node:perf_hooks";
 
+import { peakResident } from "./resident.mjs";
+
 // What happens inside the child process of one contender. CPU time is the time of the whole process, its compiler and
 // collector threads included: on a shared machine it says more than the clock on the wall does.
 
@@ -18,69 +20,52 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** What a contender may take for its least number of repetitions, in ms: the quadratic ones are cut short by it. */
-const patience = 8000;
+// The collector is left alone between repetitions: forced there it would also throw away the shapes of objects that are
+// not alive just then, and the compiled code with them.
 
-/**
- * Repeats `once` (which gives `{ cpu, wall, … }` in ms) until the budget is spent. The collector is left alone: forced
- * between two repetitions it would also throw away the shapes of objects that are not alive just then, and the compiled
- * code with them.
- */
-async function repeat(once, budget, atLeast = 3, atMost = 40) {
-  const samples = [];
+const warmUp = 150;
+const shortest = 20;
+
+/** Warms `run` up, and gives the function that measures it once: `{ cpu, wall }` in ns per operation. */
+export async function operationTimer(run, operations) {
+  let runs = 0;
   const start = performance.now();
-  const spent = () => performance.now() - start;
-  do samples.push(await once());
-  while (samples.length < atLeast ? spent() < patience : spent() < budget && samples.length < atMost);
-  return samples;
-}
-
-/** Nanoseconds per operation of `run(operations)`. */
-export async function timePerOperation(run, operations, budget) {
-  const warm = performance.now() + budget / 3;
-  do await run(operations);
-  while (performance.now() < warm);
-  const samples = await repeat(async () => {
+  do {
+    await run(operations);
+    runs++;
+  } while (performance.now() - start < warmUp);
+  // As many runs a repetition as take long enough for the clock of the CPU time.
+  const repeats = Math.ceil((shortest * runs) / (performance.now() - start));
+  return async () => {
     const stop = stopwatch();
-    const running = run(operations);
-    if (running !== undefined) await running;
-    return stop();
-  }, budget);
-  const scale = 1e6 / operations;
-  return {
-    cpu: median(samples.map((sample) => sample.cpu)) * scale,
-    wall: Math.min(...samples.map((sample) => sample.wall)) * scale,
-    medianWall: median(samples.map((sample) => sample.wall)) * scale,
+    for (let index = 0; index < repeats; index++) {
+      const running = run(operations);
+      if (running !== undefined) await running;
+    }
+    const { cpu, wall } = stop();
+    const scale = 1e6 / operations / repeats;
+    return { cpu: cpu * scale, wall: wall * scale, spent: wall };
   };
 }
 
-/** Milliseconds of each phase of `run(size, lap)`, which calls `lap(name)` when a phase has ended. */
-export async function timePhases(run, size, budget) {
+/** The same for `run(size, lap)`, which calls `lap(name)` when a phase has ended: in ms, with each phase. */
+export async function phaseTimer(run, size) {
   // As many for every size, so that no size is measured with code that another one found compiled.
   for (let round = 0; round < 30; round++) await run(1000, () => {});
-  const repetitions = 7;
-  const samples = await repeat(
-    async () => {
-      const phases = {};
-      let cpu = 0;
-      let wall = 0;
-      let stop = stopwatch();
-      await run(size, (name) => {
-        const spent = stop();
-        phases[name] = spent.cpu;
-        cpu += spent.cpu;
-        wall += spent.wall;
-        stop = stopwatch();
-      });
-      return { cpu, wall, phases };
-    },
-    budget,
-    repetitions,
-    repetitions,
-  );
-  const typical = samples.toSorted((a, b) => a.cpu - b.cpu)[samples.length >> 1];
-  const wall = Math.min(...samples.map((sample) => sample.wall));
-  return { cpu: typical.cpu, phases: typical.phases, first: samples[0].cpu, wall };
+  return async () => {
+    const phases = {};
+    let cpu = 0;
+    let wall = 0;
+    let stop = stopwatch();
+    await run(size, (name) => {
+      const spent = stop();
+      phases[name] = spent.cpu;
+      cpu += spent.cpu;
+      wall += spent.wall;
+      stop = stopwatch();
+    });
+    return { cpu, wall, phases, spent: wall };
+  };
 }
 
 const heapUsed = () => process.memoryUsage().heapUsed;
@@ -138,5 +123,5 @@ export async function peakMemory(prepare, size) {
   calls = 0;
   peak = heap;
   await run(size);
-  return { heap: (peak - heap) / 1e6, resident: process.resourceUsage().maxRSS / 1e3 - resident / 1e6 };
+  return { heap: (peak - heap) / 1e6, resident: peakResident() - resident / 1e6, spent: Number.MAX_VALUE };
 }

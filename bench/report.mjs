@@ -18,7 +18,7 @@ const table = (head, rows) => {
   return [line(head), line(alignment), ...rows.map(line)].join("\n");
 };
 
-const unitOf = (verdict) => (verdict.metric === "bytes" ? "B" : verdict.row.unit);
+const unitOf = ({ row, metric }) => ({ bytes: "B", resident: "MB" })[metric] ?? row.unit;
 const atSize = (size) => (size === undefined ? "" : `, ${size.toLocaleString("en-US")}`);
 
 function verdictLine({ row, target, missing, value, mark, markValue, ratio, reached, metric }) {
@@ -48,7 +48,7 @@ const range = (cell, metric) => {
 };
 const best = (cell) => number(Math.min(...cell.samples.map((sample) => sample.wall)));
 const first = (cell) => number(typical(cell, "first"));
-const rounds = (cell) => String(cell.samples.length);
+const rounds = (cell) => cell.rounds.map((repetitions) => repetitions.length).join("+");
 const bytes = (cell) => (cell.bytes === undefined ? "" : number(Math.round(cell.bytes)));
 
 function phases(cell) {
@@ -71,14 +71,14 @@ function columnsOf(row) {
         ["first run", first],
         ["phases, CPU ms", phases],
         ...(row.memory ? [["held B/waiter", bytes]] : []),
-        ["rounds", rounds],
+        ["repetitions", rounds],
       ];
     case "memory":
       return [
         ["peak heap MB", (cell) => number(typical(cell, "heap"))],
         ["range", (cell) => range(cell, "heap")],
         ["growth of RSS MB", (cell) => number(typical(cell, "resident"))],
-        ["rounds", rounds],
+        ["repetitions", rounds],
       ];
     case "size":
       return [
@@ -91,15 +91,15 @@ function columnsOf(row) {
         ["range", (cell) => range(cell, "medianWall")],
         ["CPU s", (cell) => number(typical(cell, "cpu"))],
         ["peak RSS MB", (cell) => number(typical(cell, "resident"))],
-        ["rounds", rounds],
+        ["repetitions", rounds],
       ];
     default:
-      if (row.metric !== "medianWall") return [...time, ["alloc B/op", bytes], ["rounds", rounds]];
+      if (row.metric !== "medianWall") return [...time, ["alloc B/op", bytes], ["repetitions", rounds]];
       return [
         [`wall ${row.unit}`, (cell) => number(typical(cell, "medianWall"))],
         ["range", (cell) => range(cell, "medianWall")],
         [`best wall ${row.unit}`, best],
-        ["rounds", rounds],
+        ["repetitions", rounds],
       ];
   }
 }
@@ -125,10 +125,12 @@ Reproduce: \`${machine.command}\`
 
 ${machine.lines.map((line) => `- ${line}`).join("\n")}
 
-Each contender runs in a process of its own; all of them once a round, in reversed order every other round. The figure
-is CPU time (user and system, all threads of the process), the median of the rounds; a ratio is the median of the
-ratios within the rounds. Best wall is the shortest repetition seen. Allocation is what the heap grew by with a young
-generation of 256 MB. Lines in bold are snowshed's; the mark "fastest peer" is the one named.
+Each contender runs in a process of its own, new in every round. Within a round all are warm and take turns, a repetition
+each, the other way round every other time. The figure is CPU time (user and system, all threads of the process), the
+median of a round's repetitions and then of the rounds; the range is that of the rounds. A ratio is the median of the
+ratios of repetitions from the same turn, and then of the rounds, so it need not be the quotient of the two figures.
+Best wall is the shortest repetition. Allocation is what the heap grew by with a young generation of 256 MB.
+Bold lines are snowshed's; where the target speaks of peers, the mark is the fastest of them.
 
 ## Targets
 

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
-import { measureRow, pinning } from "./harness.mjs";
+import { measureRow } from "./harness.mjs";
+import { pinning } from "./processes.mjs";
 import { markdown } from "./report.mjs";
 import { judgeRow } from "./verdict.mjs";
 
@@ -53,7 +54,7 @@ async function copyOfBuild() {
   return copy;
 }
 
-function machineLines(rounds, loadBefore) {
+function machineLines({ rounds, repetitions }, loadBefore) {
   const [cpu] = cpus();
   const load = (values) => values.map((value) => value.toFixed(1)).join(" ");
   const { stdout: commit } = spawnSync("git", ["rev-parse", "--short", "HEAD"], { cwd: root, encoding: "utf8" });
@@ -62,7 +63,7 @@ function machineLines(rounds, loadBefore) {
     `Node ${process.version}, ${process.platform} ${process.arch}`,
     `${cpus().length} × ${cpu.model}, ${(totalmem() / 1e9).toFixed(0)} GB`,
     `load average ${load(loadBefore)} before and ${load(loadavg())} after; a shared machine: trust the ratios`,
-    `children: ${pinning}; ${rounds} rounds`,
+    `children: ${pinning}; ${rounds} rounds of up to ${repetitions} repetitions`,
   ];
 }
 
@@ -95,9 +96,9 @@ async function main() {
 
   const build = await copyOfBuild();
   const env = {
-    rounds: Number(values.rounds ?? (values.quick ? 1 : 5)),
-    budget: values.quick ? 200 : 600,
-    quick: values.quick,
+    rounds: Number(values.rounds ?? (values.quick ? 1 : 3)),
+    repetitions: values.quick ? 5 : 15,
+    patience: values.quick ? 1000 : 4000,
     directory,
     root,
     variables: { SNOWSHED_DIST: `${pathToFileURL(build).href}/` },
@@ -118,7 +119,7 @@ async function main() {
   const flags = process.argv.slice(2).filter((argument) => argument !== "--json" && argument !== "--no-build");
   const machine = {
     command: ["npm run bench", ...(flags.length > 0 ? ["--", ...flags] : [])].join(" "),
-    lines: machineLines(env.rounds, loadBefore),
+    lines: machineLines(env, loadBefore),
   };
   const report = markdown(results, machine);
   const whole = values.only === undefined && !values.quick;

@@ -19,10 +19,18 @@ function exponent(points) {
   return top / logs.reduce((sum, log) => sum + (log[0] - x) ** 2, 0);
 }
 
-/** The middle of the ratios within the rounds: what disturbed a round disturbed both. */
+/**
+ * The middle of the ratios of neighbours: within a round, of the repetitions that were taken in the same turn; then of
+ * the rounds. What disturbed one of the two disturbed the other as well.
+ */
 function ratioOf(a, b, metric) {
-  const [above, below] = [valuesOf(a, metric), valuesOf(b, metric)];
-  const ratios = above.slice(0, below.length).map((value, round) => value / below[round]);
+  const rounds = Math.min(a.rounds.length, b.rounds.length);
+  const ratios = Array.from({ length: rounds }, (_, round) => {
+    const [above, below] = [a.rounds[round], b.rounds[round]];
+    if (above.length === 1 || below.length === 1) return a.samples[round][metric] / b.samples[round][metric];
+    const pairs = Math.min(above.length, below.length);
+    return median(Array.from({ length: pairs }, (__, turn) => above[turn][metric] / below[turn][metric]));
+  });
   return median(ratios);
 }
 

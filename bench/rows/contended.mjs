@@ -1,6 +1,6 @@
 // oxlint-disable unicorn/no-unnecessary-await -- an await that finds nothing to wait for is what is measured
 import { ours } from "../ours.mjs";
-import { effect, limiters, semaphores } from "../peers.mjs";
+import { effect, limiters } from "../peers.mjs";
 
 const workers = 8;
 const permits = 3;
@@ -16,15 +16,6 @@ export function contend(operation) {
   };
 }
 
-export const acquiring = (semaphore) =>
-  contend(async (share) => {
-    for (let index = 0; index < share; index++) {
-      const granted = await semaphore.acquire();
-      await null;
-      semaphore.release(granted);
-    }
-  });
-
 export const running = (run) =>
   contend(async (share) => {
     for (let index = 0; index < share; index++) await run(body);
@@ -34,15 +25,46 @@ export const running = (run) =>
 export async function snowshedAcquire() {
   const { Semaphore } = await ours("Semaphore");
   const semaphore = new Semaphore(permits);
-  return acquiring({ acquire: () => semaphore.acquire(), release: () => semaphore.release() });
+  return contend(async (share) => {
+    for (let index = 0; index < share; index++) {
+      await semaphore.acquire();
+      await null;
+      semaphore.release();
+    }
+  });
 }
 
 const peers = [
-  ...Object.entries(semaphores).map(([id, semaphore]) => ({
-    id,
+  {
+    id: "async-sema",
     role: "peer",
-    setup: async () => acquiring(await semaphore(permits)),
-  })),
+    async setup() {
+      const { Sema } = await import("async-sema");
+      const semaphore = new Sema(permits);
+      return contend(async (share) => {
+        for (let index = 0; index < share; index++) {
+          await semaphore.acquire();
+          await null;
+          semaphore.release();
+        }
+      });
+    },
+  },
+  {
+    id: "async-mutex Semaphore",
+    role: "peer",
+    async setup() {
+      const { Semaphore } = await import("async-mutex");
+      const semaphore = new Semaphore(permits);
+      return contend(async (share) => {
+        for (let index = 0; index < share; index++) {
+          const [, release] = await semaphore.acquire();
+          await null;
+          release();
+        }
+      });
+    },
+  },
   ...["p-limit", "p-queue", "fastq.promise", "cockatiel bulkhead"].map((id) => ({
     id,
     role: "peer",
@@ -73,6 +95,14 @@ function whose body is \`await null\`. The floor is the same eight workers with 
   contenders: [
     { id: "snowshed acquire", role: "ours", setup: snowshedAcquire },
     {
+      id: "no semaphore",
+      role: "floor",
+      setup: () =>
+        contend(async (share) => {
+          for (let index = 0; index < share; index++) await null;
+        }),
+    },
+    {
       id: "snowshed tryAcquire() || await acquire()",
       role: "variant",
       async setup() {
@@ -95,14 +125,6 @@ function whose body is \`await null\`. The floor is the same eight workers with 
         const semaphore = new Semaphore(permits);
         return running((task) => semaphore.run(task));
       },
-    },
-    {
-      id: "no semaphore",
-      role: "floor",
-      setup: () =>
-        contend(async (share) => {
-          for (let index = 0; index < share; index++) await null;
-        }),
     },
     ...peers,
   ],

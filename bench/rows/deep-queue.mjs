@@ -57,6 +57,7 @@ async function bareQueue(waiters, lap) {
   lap("drain");
 }
 
+const growing = [50_000, 100_000, 200_000, 400_000];
 const quadratic = { sizes: [100_000], rounds: 1, memory: false };
 
 export const row = {
@@ -64,7 +65,7 @@ export const row = {
   title: "100k waiters queued, then drained",
   kind: "phases",
   unit: "ms",
-  sizes: [50_000, 100_000, 200_000, 400_000],
+  sizes: [100_000],
   memory: true,
   what: `All of 10 permits are held; N waiters queue up ("submit"), each one call with one shared \`then\` on what it returns; the
 permits are given back and every waiter gets its turn and passes it on ("drain"). Held memory is what each waiter keeps
@@ -76,6 +77,7 @@ step from below that to above costs more than it should by N, whatever is queued
     {
       id: "snowshed acquire",
       role: "ours",
+      sizes: growing,
       async setup() {
         const { Semaphore } = await ours("Semaphore");
         const semaphore = new Semaphore(permits);
@@ -85,14 +87,13 @@ step from below that to above costs more than it should by N, whatever is queued
     {
       id: "snowshed run",
       role: "variant",
-      sizes: [100_000],
       async setup() {
         const { Semaphore } = await ours("Semaphore");
         const semaphore = new Semaphore(permits);
         return throughLimiter((task) => semaphore.run(task));
       },
     },
-    { id: "an array of pending promises", role: "floor", setup: () => bareQueue },
+    { id: "an array of pending promises", role: "floor", sizes: growing, setup: () => bareQueue },
     { id: "async-sema", role: "peer", setup: async () => throughSemaphore(await semaphores["async-sema"](permits)) },
     ...["fastq.promise", "p-limit", "p-queue"].map((id) => ({
       id,
