@@ -176,6 +176,8 @@ describe("the timers of a FakeClock", () => {
     for (const ms of [5, 15, 25, 35]) clock.setTimeout(() => ran.push(clock.now()), ms);
     await Promise.all([clock.advance(10), clock.advance(30), clock.advance(20)]);
     expect([ran, clock.now(), clock.pending]).toEqual([[5, 15, 25], 30, 1]);
+    await Promise.all([clock.advance(4), clock.advance(1)]);
+    expect(clock.now()).toBe(34);
   });
 });
 
