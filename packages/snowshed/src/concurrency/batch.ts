@@ -361,9 +361,14 @@ class Batch<Input, Value> {
   }
 
   #standIn(input: Input, error: unknown): Promise<Value> {
-    const value = new Promise<Value>((resolve) => resolve(this.#options.fallback!.value(input, error)));
-    // A deadline that has passed already is what stand-ins are for.
-    return this.#parent.aborted ? value : abortable(this.#parent, value);
+    return new Promise((resolve, reject) => {
+      // A deadline is what stand-ins are for; the caller's cancellation ends the wait.
+      const stop = this.#parent.onAbort((reason) => {
+        if (reason instanceof CanceledError) reject(reason);
+      });
+      const value = new Promise<Value>((settle) => settle(this.#options.fallback!.value(input, error)));
+      void value.then(resolve, reject).finally(stop);
+    });
   }
 }
 

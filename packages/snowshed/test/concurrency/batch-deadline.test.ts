@@ -2,7 +2,7 @@ import { batch, CanceledError, Context, DeadlineExceededError } from "snowshed";
 import { FakeClock } from "snowshed/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { deferred, drained, observe } from "../support/promises.ts";
-import { numbers, sourceKinds } from "../support/sources.ts";
+import { countedSource, numbers, sourceKinds } from "../support/sources.ts";
 
 let clock: FakeClock;
 let root: Context;
@@ -216,6 +216,21 @@ describe("`timeout`", () => {
     expect((await report).stats).toMatchObject({ failed: 1, timedOut: 1 });
   });
 
+  test("has a timer only while its attempt runs: the next call finds that of the last one gone", async () => {
+    const contexts: Context[] = [];
+    const timers: number[] = [];
+    const call = async (_input: number, context: Context): Promise<void> => {
+      expect(contexts.every(({ aborted }) => aborted)).toBe(true);
+      contexts.push(context);
+      timers.push(clock.pending);
+      await context.sleep(5);
+    };
+    const report = batch(inputs(5), call, { signal: root, concurrency: 1, timeout: "1h", deadline: "2h" });
+    await clock.advance(25);
+    expect((await report).stats.ok).toBe(5);
+    expect(timers).toEqual([2, 2, 2, 2, 2]);
+  });
+
   test("does not run on while onSettled takes its time", async () => {
     const call = (): string => "at once";
     const report = batch([1], call, { signal: root, timeout: 100, onSettled: () => root.sleep(500) });
@@ -273,6 +288,19 @@ describe("a place", () => {
     const report = observe(batch(source(2), hang, { signal: root, concurrency: 2, timeout: 100 }));
     await clock.advance(100);
     expect(report.outcome).toMatchObject({ status: "fulfilled", value: { stats: { failed: 2, elapsed: 100 } } });
+  });
+
+  test("does not make the report ask a source that has been asked already", async () => {
+    const source = countedSource("asynchronous", (index) => {
+      if (index === 0) return 0;
+      return index === 3 ? undefined : root.sleep(50).then(() => index);
+    });
+    // The first body outlives its call while the other place waits for the second input.
+    const stubborn = (): Promise<void> => root.sleep(1000);
+    const report = observe(batch(source.iterable, stubborn, { signal: root, concurrency: 2, timeout: 10 }));
+    await clock.advance("1m");
+    expect(report.outcome).toMatchObject({ status: "fulfilled", value: { stats: { total: 3, failed: 3 } } });
+    expect([source.mostAsking, source.pulled, source.closed]).toEqual([1, 3, 0]);
   });
 
   test("is waited for when calls remain: only the deadline, or the body's end, ends that", async () => {

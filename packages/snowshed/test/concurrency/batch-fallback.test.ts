@@ -200,6 +200,46 @@ describe("a stand-in", () => {
     expect((await report).outcomes[0]).toMatchObject({ status: "fallback", value: "cached", duration: 100 });
   });
 
+  test("is not taken away by a deadline that passes while it is looked up, the batch's or the signal's", async () => {
+    const call = (): never => {
+      throw new Error("no");
+    };
+    const fallback = { value: () => root.sleep(50).then(() => "cached") };
+    for (const options of [
+      () => ({ signal: root, deadline: 20 }),
+      () => ({ signal: root.withTimeout(20), deadline: Infinity }),
+    ]) {
+      const report = batch([1], call, { ...options(), fallback });
+      await clock.advance(50);
+      expect((await report).outcomes[0]).toMatchObject({ status: "fallback", value: "cached" });
+    }
+  });
+
+  test("is not taken away by the source that fails after the end", async () => {
+    async function* late(): AsyncGenerator<number> {
+      yield 1;
+      await root.sleep(120);
+      throw new Error("the source broke");
+    }
+    const fallback = { value: () => root.sleep(50).then(() => "cached") };
+    const report = batch(late(), hang, { signal: root, deadline: 100, fallback });
+    await clock.advance(150);
+    expect((await report).stats).toMatchObject({ total: 1, fallback: 1 });
+  });
+
+  test("is asked for no more once onSettled has thrown", async () => {
+    const asked: number[] = [];
+    const onSettled = (): never => {
+      throw new Error("enough");
+    };
+    const call = (): never => {
+      throw new Error("no");
+    };
+    const fallback = { value: (input: number) => asked.push(input) };
+    await expect(batch(inputs(3), call, { concurrency: 1, onSettled, fallback })).rejects.toThrow("enough");
+    expect(asked).toEqual([0]);
+  });
+
   test("is given out with collect: false, too", async () => {
     const seen: unknown[] = [];
     const call = (): never => {
