@@ -199,8 +199,9 @@ class Batch<Input, Value> {
 
   async run(): Promise<BatchReport<Input, Value>> {
     const started = this.#clock.now();
-    // The caller awaits the report, so the process must not end before the deadline.
+    // The caller awaits the report, so the process must not end before the deadline, whether that is ours or the caller's.
     const context = deadlineContext(this.#parent, this.#deadline, undefined, true);
+    const letEnd = context.cancelTimer ?? this.#clock.setTimeout(() => {}, context.remaining());
     this.#context = context;
     try {
       await this.#makeCalls(context);
@@ -214,6 +215,7 @@ class Batch<Input, Value> {
       await this.#settleFailures();
       while (this.#reports.size > 0) await Promise.all(this.#reports);
     } finally {
+      letEnd();
       context.cancel();
     }
     if (this.#broken !== undefined) throw this.#broken.error;

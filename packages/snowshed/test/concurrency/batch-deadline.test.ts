@@ -228,7 +228,8 @@ describe("`timeout`", () => {
     const report = batch(inputs(5), call, { signal: root, concurrency: 1, timeout: "1h", deadline: "2h" });
     await clock.advance(25);
     expect((await report).stats.ok).toBe(5);
-    expect(timers).toEqual([2, 2, 2, 2, 2]);
+    // As many at the fifth call as at the first.
+    expect(new Set(timers).size).toBe(1);
   });
 
   test("does not run on while onSettled takes its time", async () => {

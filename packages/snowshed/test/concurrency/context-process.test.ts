@@ -32,6 +32,19 @@ describe("a process", () => {
   });
 });
 
+describe("a batch", () => {
+  test("keeps the process running until its deadline, also when that is its caller's", async () => {
+    const ended = await runModule(`
+      import { batch, Context } from "snowshed";
+      const never = () => new Promise(() => {});
+      const print = ({ stats }) => console.log(stats.failed);
+      batch([1], never, { deadline: 20 }).then(print);
+      batch([1], never, { deadline: "10s", signal: Context.background.withTimeout(40) }).then(print);
+    `);
+    expect(ended).toEqual({ code: 0, stdout: "1\n1\n", stderr: "" });
+  });
+});
+
 describe("a listener that throws", () => {
   const listeners = `
     import { Context } from "snowshed";
