@@ -24,7 +24,7 @@ async function prepare() {
 process.on("disconnect", () => process.exit(0));
 try {
   const next = await prepare();
-  process.on("message", async () => process.send(await next()));
+  process.on("message", () => void next().then((measured) => process.send(measured)));
   process.send({ ready: true });
 } catch (error) {
   if (!(error instanceof NotAvailable)) throw error;

@@ -14,7 +14,7 @@ const server = createServer((socket) => {
   socket.setNoDelay(true);
   socket.on("error", () => socket.destroy());
   socket.setEncoding("latin1").on("data", (text) => {
-    const requests = (rest + text).split(endOfRequest);
+    const requests = (rest + String(text)).split(endOfRequest);
     rest = requests.pop();
     for (let index = 0; index < requests.length; index++) socket.write(answer);
   });
