@@ -9,6 +9,9 @@ const child = fileURLToPath(new URL("child.mjs", import.meta.url));
 const core = String(availableParallelism() - 1);
 const canPin = spawnSync("taskset", ["-c", core, "true"]).status === 0;
 
+/** After so many ms without an answer a contender is given up. */
+const deadline = 180_000;
+
 /** How the children are started, for the report. */
 export const pinning = canPin ? `taskset -c ${core}` : "not pinned: no taskset here";
 
@@ -55,7 +58,14 @@ export async function openContender(row, contender, size, mode, env) {
     running.on("exit", (code, signal) => reject(new Error(`ended with ${code ?? signal}: ${stderr.slice(-2000)}`)));
   });
   ended.catch(() => {});
-  const answer = async () => (await Promise.race([once(running, "message"), ended]))[0];
+  const answer = async () => {
+    const late = setTimeout(() => running.kill("SIGKILL"), deadline);
+    try {
+      return (await Promise.race([once(running, "message"), ended]))[0];
+    } finally {
+      clearTimeout(late);
+    }
+  };
   const state = await answer();
   return {
     missing: state.missing,
