@@ -13,10 +13,10 @@ export declare class ReentrantSemaphore {
     get available(): number;
     get pending(): number;
     resize(permits: number): void;
-    tryAcquire(weight?: number, options?: OwnerOptions): boolean;
-    acquire(weight?: number, options?: AcquireOptions & OwnerOptions): Promise<void>;
-    release(weight?: number, options?: OwnerOptions): void;
-    permit(weight?: number, options?: AcquireOptions & OwnerOptions): Promise<Permit>;
+    tryAcquire(weight: number | undefined, options: OwnerOptions): boolean;
+    acquire(weight: number | undefined, options: AcquireOptions & OwnerOptions): Promise<void>;
+    release(weight: number | undefined, options: OwnerOptions): void;
+    permit(weight: number | undefined, options: AcquireOptions & OwnerOptions): Promise<Permit>;
     run<T>(task: () => T | PromiseLike<T>, options?: AcquireOptions & Partial<OwnerOptions> & {
         readonly weight?: number | undefined;
     }): Promise<T>;

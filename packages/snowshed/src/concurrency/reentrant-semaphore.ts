@@ -81,7 +81,7 @@ export class ReentrantSemaphore {
    * Takes `weight` units for `owner` without waiting: if it holds that many permits already, or they are free and nobody
    * waits. `weight` is an integer of at least 0.
    */
-  tryAcquire(weight: number = 1, options?: OwnerOptions): boolean {
+  tryAcquire(weight: number = 1, options: OwnerOptions): boolean {
     const owner = requireOwner(options);
     checkInteger(weight, "weight", 0);
     const holding = this.#holdings.get(owner);
@@ -100,7 +100,7 @@ export class ReentrantSemaphore {
    * does, and with `SNOWSHED_NEVER_FITS` if `owner` holds permits, but fewer: two holders that wait for more would wait
    * for each other.
    */
-  async acquire(weight: number = 1, options?: AcquireOptions & OwnerOptions): Promise<void> {
+  async acquire(weight: number = 1, options: AcquireOptions & OwnerOptions): Promise<void> {
     const owner = requireOwner(options);
     checkInteger(weight, "weight", 0);
     const scope = scopeOf(options?.signal);
@@ -118,7 +118,7 @@ export class ReentrantSemaphore {
   }
 
   /** Gives back `weight` units of `owner`. More than it holds is an error (`SNOWSHED_OVER_RELEASE`) and changes nothing. */
-  release(weight: number = 1, options?: OwnerOptions): void {
+  release(weight: number = 1, options: OwnerOptions): void {
     const owner = requireOwner(options);
     checkInteger(weight, "weight", 0);
     if (weight === 0) return;
@@ -134,7 +134,7 @@ export class ReentrantSemaphore {
   }
 
   /** Like {@link ReentrantSemaphore.acquire}, with a permit that knows how to give itself back: for `using`. */
-  async permit(weight: number = 1, options?: AcquireOptions & OwnerOptions): Promise<Permit> {
+  async permit(weight: number = 1, options: AcquireOptions & OwnerOptions): Promise<Permit> {
     const owner = requireOwner(options);
     await this.acquire(weight, options);
     return new HeldPermit(weight, () => this.release(weight, { owner }));
