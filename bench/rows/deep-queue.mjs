@@ -57,7 +57,7 @@ async function bareQueue(waiters, lap) {
   lap("drain");
 }
 
-const growing = [50_000, 100_000, 200_000, 400_000];
+const growing = [100_000, 200_000, 400_000, 800_000];
 const quadratic = { sizes: [100_000], rounds: 1, memory: false };
 
 export const row = {
@@ -69,7 +69,7 @@ export const row = {
   memory: true,
   what: `All of 10 permits are held; N waiters queue up ("submit"), each one call with one shared \`then\` on what it returns; the
 permits are given back and every waiter gets its turn and passes it on ("drain"). Held memory is what each waiter keeps
-alive while it queues, the promise of its \`then\` included. Linear means: over 50k, 100k, 200k and 400k waiters the total
+alive while it queues, the promise of its \`then\` included. Linear means: over 100k, 200k, 400k and 800k waiters the total
 time grows as N to a power (fitted; 1 is linear, 2 quadratic) of at most 0.2 more than that of the floor, an array of N
 pending promises that are resolved in turn. All sizes are such that the waiters outgrow the young generation of V8: the
 step from below that to above costs more than it should by N, whatever is queued. Peers known to be quadratic run once.`,
