@@ -56,6 +56,7 @@ export const row = {
   kind: "process",
   unit: "s",
   metric: "medianWall",
+  rounds: 7,
   what: `A file of URLs, all on one loopback server (a process of its own that answers at once with 1 kB), at concurrency ${concurrency}:
 \`snowshed fetch urls.txt ${limits}\`, its line of JSON per URL
 written to /dev/null, against a bare loop over undici's \`request\` with as many workers and connections that reads and
