@@ -40,7 +40,7 @@ const growthAllowance = 0.2;
 
 function growth(target, cells, metric, subject) {
   const powerOf = (id) => {
-    const points = cells.filter((cell) => cell.contender.id === id && usable(cell) && cell.size >= (target.from ?? 0));
+    const points = cells.filter((cell) => cell.contender.id === id && usable(cell));
     return points.length < 3 ? undefined : exponent(points.map((cell) => [cell.size, typical(cell, metric)]));
   };
   const value = powerOf(target.ours);
