@@ -1,20 +1,11 @@
 // Chapter 1: the comparison table of WaitGroup, errgroup and semaphore, and its two snippets.
-import { Context, Group, Semaphore, WaitGroup } from "snowshed";
-import { FakeClock } from "snowshed/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Context } from "snowshed";
+import { Group, Semaphore, WaitGroup } from "snowshed";
+import { describe, expect, test } from "vitest";
 import { drained, observe, outcome } from "../support/promises.ts";
+import { clock, root, useFakeTime } from "../support/fake-time.ts";
 
-let clock: FakeClock;
-let root: Context;
-
-beforeEach(() => {
-  clock = new FakeClock();
-  root = Context.root({ clock });
-});
-
-afterEach(() => {
-  expect(clock.pending).toBe(0);
-});
+useFakeTime();
 
 type Task = (context: Context) => Promise<void>;
 

@@ -1,20 +1,10 @@
 // Chapter 2.5: the snippet and the anti-patterns. The tools that find them at run time have tests of their own.
-import { Context, Group, WaitGroup } from "snowshed";
-import { FakeClock } from "snowshed/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Group, WaitGroup } from "snowshed";
+import { describe, expect, test } from "vitest";
 import { drained, observe, outcome } from "../support/promises.ts";
+import { clock, root, useFakeTime } from "../support/fake-time.ts";
 
-let clock: FakeClock;
-let root: Context;
-
-beforeEach(() => {
-  clock = new FakeClock();
-  root = Context.root({ clock });
-});
-
-afterEach(() => {
-  expect(clock.pending).toBe(0);
-});
+useFakeTime();
 
 describe("R06: leakyWorker", () => {
   const never = new Promise<void>(() => {});

@@ -1,20 +1,10 @@
 // Chapter 3.1: the error group bound to a cancellation context, its table of what happens when, and where it errs.
-import { CanceledError, Context, DeadlineExceededError, Group } from "snowshed";
-import { FakeClock } from "snowshed/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { CanceledError, DeadlineExceededError, Group } from "snowshed";
+import { describe, expect, test } from "vitest";
 import { drained, observe } from "../support/promises.ts";
+import { clock, root, useFakeTime } from "../support/fake-time.ts";
 
-let clock: FakeClock;
-let root: Context;
-
-beforeEach(() => {
-  clock = new FakeClock();
-  root = Context.root({ clock });
-});
-
-afterEach(() => {
-  expect(clock.pending).toBe(0);
-});
+useFakeTime();
 
 describe("R07: when the context is canceled", () => {
   test("tasks that were not started yet are skipped", async () => {

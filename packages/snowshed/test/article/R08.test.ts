@@ -1,20 +1,11 @@
 // Chapter 3.2: fail on the first error, and its alternatives.
-import { Context, DeadlineExceededError, Group, WaitGroup } from "snowshed";
-import { FakeClock } from "snowshed/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Context } from "snowshed";
+import { DeadlineExceededError, Group, WaitGroup } from "snowshed";
+import { describe, expect, test } from "vitest";
 import { observe } from "../support/promises.ts";
+import { clock, root, useFakeTime } from "../support/fake-time.ts";
 
-let clock: FakeClock;
-let root: Context;
-
-beforeEach(() => {
-  clock = new FakeClock();
-  root = Context.root({ clock });
-});
-
-afterEach(() => {
-  expect(clock.pending).toBe(0);
-});
+useFakeTime();
 
 /** Fails at 10 ms, at 20 ms, and takes its time. What it has seen of the end is in `log`. */
 const tasks = (log: string[]): ((context: Context) => Promise<string>)[] => [

@@ -1,20 +1,10 @@
 // Chapter 4.1: the semaphore that is not reentrant, and the one that is. Their speed is measured in bench/.
-import { Context, DeadlineExceededError, ReentrantSemaphore, Semaphore, SnowshedError } from "snowshed";
-import { FakeClock } from "snowshed/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { DeadlineExceededError, ReentrantSemaphore, Semaphore, SnowshedError } from "snowshed";
+import { describe, expect, test } from "vitest";
 import { drained, observe } from "../support/promises.ts";
+import { clock, root, useFakeTime } from "../support/fake-time.ts";
 
-let clock: FakeClock;
-let root: Context;
-
-beforeEach(() => {
-  clock = new FakeClock();
-  root = Context.root({ clock });
-});
-
-afterEach(() => {
-  expect(clock.pending).toBe(0);
-});
+useFakeTime();
 
 describe("R11: the semaphore that is not reentrant", () => {
   test("is the article's `chan struct{}` of 3: three enter, the others wait in the order they came", async () => {

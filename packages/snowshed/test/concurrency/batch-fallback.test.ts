@@ -1,20 +1,11 @@
-import { batch, Context, DeadlineExceededError } from "snowshed";
-import { FakeClock } from "snowshed/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Context } from "snowshed";
+import { batch, DeadlineExceededError } from "snowshed";
+import { describe, expect, test } from "vitest";
 import { drained, observe } from "../support/promises.ts";
 import { numbers } from "../support/sources.ts";
+import { clock, root, useFakeTime } from "../support/fake-time.ts";
 
-let clock: FakeClock;
-let root: Context;
-
-beforeEach(() => {
-  clock = new FakeClock();
-  root = Context.root({ clock });
-});
-
-afterEach(() => {
-  expect(clock.pending).toBe(0);
-});
+useFakeTime();
 
 const inputs = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 const hang = (): Promise<never> => new Promise(() => {});

@@ -1,22 +1,12 @@
-import type { BatchOutcome } from "snowshed";
-import { batch, Context } from "snowshed";
-import { FakeClock } from "snowshed/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { BatchOutcome, Context } from "snowshed";
+import { batch } from "snowshed";
+import { describe, expect, test } from "vitest";
 import { collected } from "../support/garbage.ts";
 import { deferred, drained, observe } from "../support/promises.ts";
 import { numbers, sourceKinds } from "../support/sources.ts";
+import { clock, root, useFakeTime } from "../support/fake-time.ts";
 
-let clock: FakeClock;
-let root: Context;
-
-beforeEach(() => {
-  clock = new FakeClock();
-  root = Context.root({ clock });
-});
-
-afterEach(() => {
-  expect(clock.pending).toBe(0);
-});
+useFakeTime();
 
 const inputs = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 const hang = (): Promise<never> => new Promise(() => {});

@@ -1,22 +1,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { batch, Context, contextKey } from "snowshed";
 import { FakeClock } from "snowshed/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { runModule } from "../support/child-process.ts";
 import { drained, observe } from "../support/promises.ts";
 import { numbers, sourceKinds } from "../support/sources.ts";
+import { clock, root, useFakeTime } from "../support/fake-time.ts";
 
-let clock: FakeClock;
-let root: Context;
-
-beforeEach(() => {
-  clock = new FakeClock();
-  root = Context.root({ clock });
-});
-
-afterEach(() => {
-  expect(clock.pending).toBe(0);
-});
+useFakeTime();
 
 /** Moves the clock until `promise` must have settled. */
 async function finished<T>(promise: Promise<T>): Promise<T> {

@@ -1,22 +1,13 @@
-import { Context, forEachConcurrent } from "snowshed";
-import { FakeClock } from "snowshed/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Context } from "snowshed";
+import { forEachConcurrent } from "snowshed";
+import { describe, expect, test } from "vitest";
 import type { Hooks } from "../../src/hooks.ts";
 import { installHooks } from "../../src/hooks.ts";
 import { drained, observe } from "../support/promises.ts";
 import { numbers, sourceKinds } from "../support/sources.ts";
+import { clock, root, useFakeTime } from "../support/fake-time.ts";
 
-let clock: FakeClock;
-let root: Context;
-
-beforeEach(() => {
-  clock = new FakeClock();
-  root = Context.root({ clock });
-});
-
-afterEach(() => {
-  expect(clock.pending).toBe(0);
-});
+useFakeTime();
 
 describe.each(sourceKinds)("forEachConcurrent over a source that is %s", (kind) => {
   test("runs the task for every item and resolves with nothing once all have ended", async () => {

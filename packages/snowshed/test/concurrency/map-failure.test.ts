@@ -1,20 +1,11 @@
-import { CanceledError, Context, forEachConcurrent, mapConcurrent } from "snowshed";
-import { FakeClock } from "snowshed/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Context } from "snowshed";
+import { CanceledError, forEachConcurrent, mapConcurrent } from "snowshed";
+import { describe, expect, test } from "vitest";
 import { deferred, drained, observe, outcome } from "../support/promises.ts";
 import { numbers, sourceKinds } from "../support/sources.ts";
+import { clock, root, useFakeTime } from "../support/fake-time.ts";
 
-let clock: FakeClock;
-let root: Context;
-
-beforeEach(() => {
-  clock = new FakeClock();
-  root = Context.root({ clock });
-});
-
-afterEach(() => {
-  expect(clock.pending).toBe(0);
-});
+useFakeTime();
 
 /** Both functions, driven to their end in the same way. */
 const runners = {

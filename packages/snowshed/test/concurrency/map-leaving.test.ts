@@ -1,20 +1,11 @@
-import { CanceledError, Context, mapConcurrent } from "snowshed";
-import { FakeClock } from "snowshed/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Context } from "snowshed";
+import { CanceledError, mapConcurrent } from "snowshed";
+import { describe, expect, test } from "vitest";
 import { drained, observe, outcome } from "../support/promises.ts";
 import { countedSource, numbers, sourceKinds } from "../support/sources.ts";
+import { clock, root, useFakeTime } from "../support/fake-time.ts";
 
-let clock: FakeClock;
-let root: Context;
-
-beforeEach(() => {
-  clock = new FakeClock();
-  root = Context.root({ clock });
-});
-
-afterEach(() => {
-  expect(clock.pending).toBe(0);
-});
+useFakeTime();
 
 /** Tasks that take 10 ms and end, orderly, at their cancellation; `log` shows what they saw. */
 function tasks(): { readonly log: string[]; readonly task: (item: number, context: Context) => Promise<number> } {
