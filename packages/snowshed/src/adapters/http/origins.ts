@@ -1,0 +1,2 @@
+/** The protection of many origins, each with its own. */
+export class Origins {}
