@@ -35,3 +35,7 @@ export type { GradientOptions } from "./overload/algorithms/gradient.ts";
 export type { LimitAlgorithm, LimitSample } from "./overload/algorithms/limit-algorithm.ts";
 export { vegas } from "./overload/algorithms/vegas.ts";
 export type { VegasOptions } from "./overload/algorithms/vegas.ts";
+export { classifier, classify, isFatal, isRetryable } from "./overload/classify.ts";
+export type { Classification, Classify } from "./overload/classify.ts";
+export { FatalError, TransientError } from "./overload/classified-errors.ts";
+export { retryAfter } from "./overload/retry-after.ts";
