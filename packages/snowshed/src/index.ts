@@ -39,3 +39,13 @@ export { classifier, classify, isFatal, isRetryable } from "./overload/classify.
 export type { Classification, Classify } from "./overload/classify.ts";
 export { FatalError, TransientError } from "./overload/classified-errors.ts";
 export { retryAfter } from "./overload/retry-after.ts";
+export type { Backoff } from "./overload/backoff.ts";
+export { Fallback } from "./overload/fallback.ts";
+export type { FallbackOptions, LastValue } from "./overload/fallback.ts";
+export { hedge } from "./overload/hedge.ts";
+export type { HedgeOptions } from "./overload/hedge.ts";
+export { retry } from "./overload/retry.ts";
+export type { RetryOptions } from "./overload/retry.ts";
+export type { GiveUpEvent, GiveUpReason, RetryEvent, RetryPolicyOptions } from "./overload/retry-policy.ts";
+export { timeout } from "./overload/timeout.ts";
+export type { TimeoutOptions } from "./overload/timeout.ts";
