@@ -1,5 +1,7 @@
 import { checkFunction } from "../errors.ts";
 
+export { retryAfter } from "./retry-after.ts";
+
 export type Classification = "ok" | "ignore" | "transient" | "overload" | "fatal";
 export type Classify = (outcome: unknown) => Classification;
 
