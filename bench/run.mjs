@@ -29,6 +29,7 @@ const order = [
   "context-tree",
   "size",
   "reentrant",
+  "pipeline",
   "fetch",
   "go",
 ];

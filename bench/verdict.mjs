@@ -87,6 +87,9 @@ function judge(row, target, cells) {
   const ratio = ratioOf(ours, fastest, metric);
   const shared = { ...subject, value, mark: fastest.contender.id, markValue: typical(fastest, metric) };
   if (target.times !== undefined) return { ...shared, ratio: 1 / ratio, reached: 1 / ratio >= target.times };
+  if (target.moreBy !== undefined) {
+    return { ...shared, ratio, reached: shared.value - shared.markValue < target.moreBy };
+  }
   if (target.below !== undefined) return { ...shared, ratio, reached: ratio < target.below };
   return { ...shared, ratio, reached: target.atMost === undefined ? undefined : ratio <= target.atMost };
 }

@@ -1,0 +1,362 @@
+import type { Clock } from "../clock.ts";
+import { AbortNode, Cancellation } from "../concurrency/abort.ts";
+import type { Context } from "../concurrency/context.ts";
+import { CancelContext } from "../concurrency/context.ts";
+import { DeadlineExceededError } from "../errors.ts";
+import type { CircuitBreaker } from "./circuit-breaker.ts";
+import type { Classification, Classify } from "./classify.ts";
+import { classifyError, classifyValue, isCongestion } from "./classify.ts";
+import type { Expiring, ExpiryList } from "./expiry.ts";
+import type { Limiter } from "./limiter.ts";
+import type { Priority } from "./priority.ts";
+import type { RetryBudget } from "./retry-budget.ts";
+import type { RetryPolicy } from "./retry-policy.ts";
+import { discard } from "./retry-policy.ts";
+
+/** A pipeline's options once they are checked: what every call of it follows. @internal */
+export interface Plan {
+  readonly clock: Clock;
+  readonly classify: Classify;
+  readonly deadline: ExpiryList | null;
+  readonly retry: RetryPolicy | null;
+  readonly budget: RetryBudget | null;
+  /** How many attempts may run beside each other, and when the next begins. */
+  readonly hedges: number;
+  readonly hedge: ExpiryList | null;
+  readonly breaker: CircuitBreaker | null;
+  readonly limiter: Limiter | null;
+  readonly timeout: ExpiryList | null;
+}
+
+/** @internal */
+export type PipelineTask<T> = (context: Context, attempt: number) => T | PromiseLike<T>;
+
+/** One `run()` of a pipeline: the caller's side, from the deadline down to the hedges. @internal */
+export class Call<T> extends AbortNode implements Expiring {
+  before: Expiring | null = null;
+  after: Expiring | null = null;
+  due = 0;
+  readonly plan: Plan;
+  readonly task: PipelineTask<T>;
+  readonly priority: Priority | undefined;
+  /** What the attempts run under: the caller's context, or a child of it with the deadline. */
+  readonly scope: Context;
+  readonly #deadline: CancelContext | null;
+  readonly #resolve: (value: T) => void;
+  readonly #reject: (error: unknown) => void;
+  settled = false;
+  /** Attempts begun so far, all of them. */
+  #attempts = 0;
+  /** Rounds of attempts: a retry begins the next one. */
+  #rounds = 0;
+  /** Attempts begun in this round. */
+  #launched = 0;
+  #latest: Attempt<T> | null = null;
+  #hedgeTimer: HedgeTimer<T> | null = null;
+  #cancelBackoff: (() => void) | null = null;
+
+  constructor(
+    plan: Plan,
+    task: PipelineTask<T>,
+    parent: Context,
+    priority: Priority | undefined,
+    resolve: (value: T) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super();
+    this.plan = plan;
+    this.task = task;
+    this.priority = priority;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    const at = plan.clock.now();
+    if (plan.deadline === null) {
+      this.#deadline = null;
+      this.scope = parent;
+    } else {
+      this.scope = this.#deadline = timedContext(parent, plan.deadline, plan.clock, at);
+      plan.deadline.add(this, at);
+    }
+    this.scope.scope.link(this);
+    plan.budget?.depositAt(at);
+    this.#begin(at);
+  }
+
+  /** The deadline. */
+  expire(): void {
+    const { ms } = this.plan.deadline!;
+    this.#deadline!.abort(exceeded(new DeadlineExceededError(`the call was not done within ${ms} ms`)));
+  }
+
+  /** The deadline, or the caller's own cancellation: the caller is told at once, whatever the bodies make of it. */
+  override notify(): void {
+    const reason = this.scope.reason!;
+    this.#settle();
+    for (let attempt = this.#latest; attempt !== null; attempt = attempt.earlier) attempt.abandon(reason);
+    this.#reject(reason);
+  }
+
+  #begin(at: number): void {
+    this.#rounds++;
+    this.#launched = 0;
+    this.#latest = null;
+    this.#launch(at);
+  }
+
+  #launch(at: number): void {
+    const { hedge, hedges } = this.plan;
+    this.#launched++;
+    this.#latest = new Attempt(this, ++this.#attempts, this.#latest);
+    if (hedge !== null && this.#launched < hedges) {
+      this.#hedgeTimer = new HedgeTimer(this);
+      hedge.add(this.#hedgeTimer, at);
+    }
+    this.#latest.begin(at);
+  }
+
+  /** It takes long: another attempt beside it, if the budget allows. */
+  hedge(): void {
+    const at = this.plan.clock.now();
+    this.#hedgeTimer = null;
+    if (this.plan.budget?.tryWithdrawAt(at) !== false) this.#launch(at);
+  }
+
+  /** `failed`: `outcome` was thrown. `refused`: by this pipeline itself, so another attempt would fare no better. */
+  ended(failed: boolean, outcome: unknown, classification: Classification, refused: boolean, at: number): void {
+    if (this.settled) return;
+    const again = !refused && (classification === "transient" || classification === "overload");
+    if (!failed && !again) return this.#succeed(outcome as T);
+    if (again && this.#hedgeTimer !== null) {
+      // No need to wait for what the next attempt was to be compared with.
+      this.plan.hedge!.remove(this.#hedgeTimer);
+      this.hedge();
+      if (this.settled) return;
+    }
+    const worst = classification === "fatal" || refused;
+    if (!worst && this.#running()) return;
+    this.#stopRound();
+    const delay = again && this.plan.retry !== null ? this.#retryDelay(failed, outcome, classification, at) : -1;
+    if (this.settled) return;
+    if (delay < 0) {
+      this.#settle();
+      if (failed) this.#reject(outcome);
+      else this.#resolve(outcome as T);
+      return;
+    }
+    if (!failed) discard(outcome);
+    this.#cancelBackoff = this.plan.clock.setTimeout(() => {
+      this.#cancelBackoff = null;
+      this.#begin(this.plan.clock.now());
+    }, delay);
+  }
+
+  #retryDelay(failed: boolean, outcome: unknown, classification: Classification, at: number): number {
+    return this.plan.retry!.next(this.#rounds, failed, outcome, classification, this.scope.remaining(), at);
+  }
+
+  #running(): boolean {
+    for (let attempt = this.#latest; attempt !== null; attempt = attempt.earlier) if (attempt.wanted) return true;
+    return false;
+  }
+
+  #succeed(value: T): void {
+    this.#settle();
+    this.#stopRound();
+    this.#resolve(value);
+  }
+
+  /** Ends the attempts that still run beside the one that decided. */
+  #stopRound(): void {
+    if (this.#hedgeTimer !== null) this.plan.hedge!.remove(this.#hedgeTimer);
+    this.#hedgeTimer = null;
+    for (let attempt = this.#latest; attempt !== null; attempt = attempt.earlier) attempt.cancel();
+  }
+
+  #settle(): void {
+    this.settled = true;
+    this.source?.unlink(this);
+    this.#cancelBackoff?.();
+    if (this.#hedgeTimer !== null) this.plan.hedge!.remove(this.#hedgeTimer);
+    if (this.#deadline !== null) {
+      this.plan.deadline!.remove(this);
+      this.#deadline.source?.unlink(this.#deadline);
+    }
+  }
+}
+
+/** One attempt: its place in the breaker and the limiter, its timeout, and the body. @internal */
+class Attempt<T> implements Expiring {
+  before: Expiring | null = null;
+  after: Expiring | null = null;
+  due = 0;
+  /** The one begun before it in the same round. */
+  readonly earlier: Attempt<T> | null;
+  /** Whether the call still waits for its outcome. */
+  wanted = true;
+  readonly #call: Call<T>;
+  readonly #number: number;
+  #context: CancelContext | null = null;
+  #epoch = 0;
+  /** When the body began; −1 while it waits for the limiter. */
+  #admittedAt = -1;
+  /** What the limiter will be told once the body of an unwanted attempt has ended. */
+  #verdict: "dropped" | "ignore" = "ignore";
+
+  constructor(call: Call<T>, number: number, earlier: Attempt<T> | null) {
+    this.#call = call;
+    this.#number = number;
+    this.earlier = earlier;
+  }
+
+  begin(at: number): void {
+    const { plan, priority, scope } = this.#call;
+    const { breaker, limiter } = plan;
+    if (breaker !== null) {
+      this.#epoch = breaker.enter(at);
+      if (this.#epoch === -1) return this.#refused(breaker.refusal(), at);
+    }
+    if (plan.hedge !== null) this.#context = scope.withCancel();
+    if (limiter === null || limiter.enter(at, priority)) return this.#run(at);
+    limiter.wait(at, (this.#context ?? scope).scope, Number.POSITIVE_INFINITY, priority).then(
+      () => {
+        const now = plan.clock.now();
+        if (this.wanted) this.#run(now);
+        else limiter.leave(now, "ignore", now);
+      },
+      (error: unknown) => {
+        if (!this.wanted) return;
+        const now = plan.clock.now();
+        breaker?.leave(this.#epoch, "ignore", now);
+        this.#refused(error, now);
+      },
+    );
+  }
+
+  #refused(error: unknown, at: number): void {
+    this.wanted = false;
+    this.#detach();
+    this.#call.ended(true, error, "overload", true, at);
+  }
+
+  #run(at: number): void {
+    const { plan, scope, task } = this.#call;
+    this.#admittedAt = at;
+    if (plan.timeout !== null) {
+      this.#context ??= timedContext(scope, plan.timeout, plan.clock, at);
+      plan.timeout.add(this, at);
+    }
+    let result: T | PromiseLike<T>;
+    try {
+      result = task(this.#context ?? scope, this.#number);
+    } catch (error) {
+      this.#ended(true, error);
+      return;
+    }
+    if (typeof (result as Partial<PromiseLike<T>> | null | undefined)?.then !== "function") {
+      this.#ended(false, result);
+      return;
+    }
+    // A foreign thenable may call back twice, or throw: a promise of the platform does not.
+    const promise = result instanceof Promise ? (result as Promise<T>) : Promise.resolve(result);
+    void promise.then(
+      (value) => this.#ended(false, value),
+      (error: unknown) => this.#ended(true, error),
+    );
+  }
+
+  #ended(failed: boolean, outcome: unknown): void {
+    const { plan } = this.#call;
+    const at = plan.clock.now();
+    if (!this.wanted) {
+      plan.limiter?.leave(this.#admittedAt, this.#verdict, at);
+      return;
+    }
+    this.wanted = false;
+    this.#detach();
+    let classification: Classification;
+    let refused = false;
+    try {
+      classification = failed ? classifyError(plan.classify, outcome) : classifyValue(plan.classify, outcome);
+    } catch (error) {
+      classification = "ignore";
+      failed = refused = true;
+      outcome = error;
+    }
+    plan.limiter?.leave(this.#admittedAt, verdictOf(classification, outcome), at);
+    plan.breaker?.leave(this.#epoch, classification, at);
+    this.#call.ended(failed, outcome, classification, refused, at);
+  }
+
+  /** The timeout: the caller goes on, the place in the limiter stays taken until the body has ended. */
+  expire(): void {
+    const { plan } = this.#call;
+    const error = new DeadlineExceededError(`attempt ${this.#number} took longer than ${plan.timeout!.ms} ms`);
+    this.#give("dropped", "transient");
+    this.#context!.abort(exceeded(error));
+    this.#detach();
+    this.#call.ended(true, error, "transient", false, plan.clock.now());
+  }
+
+  /** The whole call was aborted. */
+  abandon(reason: unknown): void {
+    if (!this.wanted) return;
+    const late = reason instanceof DeadlineExceededError;
+    this.#give(late ? "dropped" : "ignore", late ? "transient" : "ignore");
+    this.#detach();
+  }
+
+  /** Another attempt has decided. */
+  cancel(): void {
+    if (!this.wanted) return;
+    this.#give("ignore", "ignore");
+    this.#context?.cancel();
+    this.#detach();
+  }
+
+  #give(verdict: "dropped" | "ignore", classification: Classification): void {
+    const { breaker, clock } = this.#call.plan;
+    this.wanted = false;
+    this.#verdict = verdict;
+    // Time spent waiting for our own limiter says nothing of the service behind it.
+    breaker?.leave(this.#epoch, this.#admittedAt === -1 ? "ignore" : classification, clock.now());
+  }
+
+  #detach(): void {
+    const { timeout } = this.#call.plan;
+    if (timeout !== null) timeout.remove(this);
+    // Not canceled: a response that was returned may still be read.
+    this.#context?.source?.unlink(this.#context);
+  }
+}
+
+class HedgeTimer<T> implements Expiring {
+  before: Expiring | null = null;
+  after: Expiring | null = null;
+  due = 0;
+  readonly #call: Call<T>;
+
+  constructor(call: Call<T>) {
+    this.#call = call;
+  }
+
+  expire(): void {
+    this.#call.hedge();
+  }
+}
+
+/** A child that knows its deadline; the list of `expiry` is what aborts it. */
+function timedContext(parent: Context, expiry: ExpiryList, clock: Clock, at: number): CancelContext {
+  const due = at + expiry.ms;
+  return due < parent.due
+    ? new CancelContext(parent, due, clock.date() + expiry.ms)
+    : new CancelContext(parent, parent.due, parent.dueDate);
+}
+
+function exceeded(error: DeadlineExceededError): Cancellation {
+  return new Cancellation(undefined, true, error);
+}
+
+function verdictOf(classification: Classification, outcome: unknown): "success" | "dropped" | "ignore" {
+  if (classification === "ok") return "success";
+  return isCongestion(classification, outcome) ? "dropped" : "ignore";
+}
