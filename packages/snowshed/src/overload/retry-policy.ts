@@ -6,7 +6,8 @@ import { checkFunction, checkInteger, invalidArgument } from "../errors.ts";
 import type { Backoff } from "./backoff.ts";
 import { BackoffSchedule } from "./backoff.ts";
 import type { Classification, Classify } from "./classify.ts";
-import { classify, retryAfter } from "./classify.ts";
+import { classify } from "./classify.ts";
+import { retryAfter } from "./retry-after.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 
 /** A failed attempt that will be followed by another. */

@@ -1,6 +1,6 @@
 import { contextOf } from "../concurrency/child-context.ts";
 import type { Context } from "../concurrency/context.ts";
-import { checkFunction } from "../errors.ts";
+import { CanceledError, checkFunction } from "../errors.ts";
 import { classifyError, classifyValue } from "./classify.ts";
 import type { RetryPolicyOptions } from "./retry-policy.ts";
 import { discard, RetryPolicy } from "./retry-policy.ts";
@@ -52,11 +52,12 @@ export async function retry<T>(
     }
     const classification = failed ? classifyError(policy.classify, outcome) : classifyValue(policy.classify, outcome);
     if (!failed && classification === "ok") return outcome as T;
-    // A caller that has gone wants no other attempt; one whose deadline has passed has no time left for it.
+    const remaining = context.aborted ? 0 : context.remaining();
+    // A caller that has gone is told of nothing more; a deadline that has passed is a reason to give up.
     const next =
-      context.aborted && context.remaining() > 0
+      context.reason instanceof CanceledError
         ? -1
-        : policy.next(attempt, failed, outcome, classification, context.remaining(), context.clock.now(), delay);
+        : policy.next(attempt, failed, outcome, classification, remaining, context.clock.now(), delay);
     if (next < 0) {
       if (failed) throw outcome;
       return outcome as T;

@@ -15,6 +15,27 @@ export interface TimeoutOptions {
   readonly clock?: Clock | undefined;
 }
 
+/**
+ * Runs `task` and waits no longer than `duration` for it, nor beyond the deadline of `signal`. Resolves and rejects as
+ * the task does if that is in time. The process is kept running meanwhile.
+ *
+ * Otherwise rejects with `DeadlineExceededError`, and the context of the task is aborted with the same error: at that
+ * moment, even if the task takes no notice. Such a body runs on; its result is dropped, its failure is no unhandled
+ * rejection. When `signal` aborts, the same with its cancellation. 0 and less refuse at once: the task is not run.
+ *
+ * A context whose task was in time is not aborted: a response that was returned can still be read, however long that
+ * takes. Read it inside the task to have the timeout cover it.
+ *
+ * @example
+ * ```ts
+ * import { DeadlineExceededError, timeout } from "snowshed";
+ *
+ * const slow = timeout((context) => context.sleep("1h"), "5ms");
+ * await slow.catch((error: unknown) => {
+ *   if (error instanceof DeadlineExceededError) console.log(error.message); // the task took longer than 5 ms
+ * });
+ * ```
+ */
 export async function timeout<T>(
   task: (context: Context) => T | PromiseLike<T>,
   duration: Duration,
@@ -23,21 +44,37 @@ export async function timeout<T>(
   checkFunction(task, "task");
   const ms = toMilliseconds(duration, "duration");
   const parent = contextOf(options.signal, options.clock);
-  const { clock } = parent;
   parent.throwIfAborted();
-  const due = Math.min(parent.due, clock.now() + ms);
-  const context = new CancelContext(parent, due, Math.min(parent.dueDate, clock.date() + ms));
+  if (ms <= 0) throw new DeadlineExceededError(`the task was not run: its timeout is ${ms} ms`);
+  const { clock } = parent;
+  const due = clock.now() + ms;
+  const own = due < parent.due;
+  const context = own
+    ? new CancelContext(parent, due, clock.date() + ms)
+    : new CancelContext(parent, parent.due, parent.dueDate);
   const expire = (): void => {
-    const error = new DeadlineExceededError(`the task took longer than ${ms} ms`);
-    context.abort(new Cancellation(undefined, true, error));
+    const message = own ? `the task took longer than ${ms} ms` : undefined;
+    context.abort(new Cancellation(undefined, true, new DeadlineExceededError(message)));
   };
-  if (ms <= 0) expire();
-  context.throwIfAborted();
-  context.cancelTimer = clock.setTimeout(expire, ms);
+  // Also for the parent's deadline: the timer of a bare context would let the process end before.
+  context.cancelTimer = clock.setTimeout(expire, own ? ms : parent.remaining());
   try {
     return await abortable(context, new Promise<T>((resolve) => resolve(task(context))));
+  } catch (error) {
+    // What the task has started is of no use any more.
+    context.cancel(error);
+    throw error;
   } finally {
-    context.cancelTimer();
-    context.source?.unlink(context);
+    detach(context);
   }
+}
+
+/**
+ * Ends the life of a context without aborting it: it is out of its parent's list, and its timer is cleared.
+ *
+ * @internal
+ */
+export function detach(context: CancelContext): void {
+  context.cancelTimer?.();
+  context.source?.unlink(context);
 }
