@@ -1,0 +1,182 @@
+import type { AbortScope } from "../concurrency/abort.ts";
+import { AbortNode } from "../concurrency/abort.ts";
+import type { QueueNode } from "../concurrency/queue.ts";
+import { Queue } from "../concurrency/queue.ts";
+import { bands } from "./priority.ts";
+
+/**
+ * Those who wait for a place in a limiter: a list for each band, the more important first. It decides who is next and
+ * who has waited too long; that places are counted right is the limiter's part.
+ *
+ * Too long is what CoDel says (Nichols and Jacobson, "Controlling Queue Delay", 2012) in the form for servers (Maurer,
+ * "Fail at Scale", 2015): a queue that is now and then long is harmless, one that never gets short is of no use to
+ * anybody. While the oldest of a band has been over `target` at every look for an `interval`, the band is over target:
+ * then all older than `target` are shed, and the newest goes first, since it is the likeliest to be still in time. It
+ * ends when no wait over target was seen for an interval.
+ *
+ * There is a look whenever somebody comes or a place frees: between those nothing could be decided differently, but
+ * that a waiter is refused earlier. So it takes no timer.
+ *
+ * @internal
+ */
+export class LimiterQueue {
+  size = 0;
+  readonly #bands: readonly Band[];
+
+  constructor(target: number, interval: number) {
+    this.#bands = bands.map(() => new Band(target, interval));
+  }
+
+  push(waiter: LimitWaiter): void {
+    this.#bands[waiter.band]!.waiters.push(waiter);
+    this.size++;
+  }
+
+  remove(waiter: LimitWaiter): void {
+    this.#bands[waiter.band]!.waiters.remove(waiter);
+    this.size--;
+  }
+
+  /** Notes how long the oldest have waited. */
+  look(at: number): void {
+    for (const band of this.#bands) band.look(at);
+  }
+
+  /** Who should be admitted first. */
+  get next(): LimitWaiter | null {
+    for (const band of this.#bands) if (band.waiters.size > 0) return band.first;
+    return null;
+  }
+
+  /** Who would be admitted last, among those less important than `band`. */
+  lastBelow(band: number): LimitWaiter | null {
+    for (let below = this.#bands.length - 1; below > band; below--) {
+      if (this.#bands[below]!.waiters.size > 0) return this.#bands[below]!.last;
+    }
+    return null;
+  }
+
+  /** Somebody who has waited too long. */
+  late(at: number): LimitWaiter | null {
+    for (const band of this.#bands) if (band.isOver && band.isLate(at)) return band.waiters.head;
+    return null;
+  }
+}
+
+class Band {
+  readonly waiters = new Queue<LimitWaiter>();
+  readonly #target: number;
+  readonly #interval: number;
+  isOver = false;
+  /** Whether the oldest was over target at the last look, and since which look, without a break. */
+  #above = false;
+  #aboveSince = 0;
+  #lastAbove = 0;
+
+  constructor(target: number, interval: number) {
+    this.#target = target;
+    this.#interval = interval;
+  }
+
+  get first(): LimitWaiter | null {
+    return this.isOver ? this.waiters.tail : this.waiters.head;
+  }
+
+  get last(): LimitWaiter | null {
+    return this.isOver ? this.waiters.head : this.waiters.tail;
+  }
+
+  isLate(at: number): boolean {
+    const oldest = this.waiters.head;
+    return oldest !== null && at - oldest.since > this.#target;
+  }
+
+  look(at: number): void {
+    if (this.isLate(at)) {
+      if (!this.#above) this.#aboveSince = at;
+      this.#above = true;
+      this.#lastAbove = at;
+      if (at - this.#aboveSince >= this.#interval) this.isOver = true;
+    } else {
+      this.#above = false;
+      // By the last time and not by the last look: after a pause nothing is left of an overload before it.
+      if (this.isOver && at - this.#lastAbove >= this.#interval) this.isOver = false;
+    }
+  }
+}
+
+/** What a waiter tells the limiter it waits for. */
+export interface WaitHost {
+  /** It will wait no longer. */
+  giveUp(waiter: LimitWaiter, error: unknown): void;
+  /** It was admitted, and canceled before it could go on. */
+  callOff(): void;
+}
+
+/** A caller that waits for a place. @internal */
+export class LimitWaiter extends AbortNode implements QueueNode<LimitWaiter> {
+  before: LimitWaiter | null = null;
+  after: LimitWaiter | null = null;
+  /** When it came. */
+  readonly since: number;
+  readonly band: number;
+  readonly #host: WaitHost;
+  readonly #scope: AbortScope | null;
+  readonly #resolve: () => void;
+  readonly #reject: (error: unknown) => void;
+  #cancelTimer: (() => void) | null = null;
+  #state: "waiting" | "admitted" | "ended" = "waiting";
+
+  constructor(
+    host: WaitHost,
+    since: number,
+    band: number,
+    scope: AbortScope | null,
+    resolve: () => void,
+    reject: (error: unknown) => void,
+  ) {
+    super();
+    this.#host = host;
+    this.since = since;
+    this.band = band;
+    this.#scope = scope;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    scope?.link(this);
+  }
+
+  set cancelTimer(cancelTimer: () => void) {
+    this.#cancelTimer = cancelTimer;
+  }
+
+  admit(): void {
+    this.#state = "admitted";
+    this.#cancelTimer?.();
+    if (this.#scope === null) return this.#resolve();
+    // Still to be called off until the tick's end: a caller that is canceled along with the release must not go on.
+    queueMicrotask(() => {
+      if (this.#state === "ended") return;
+      this.#end();
+      this.#resolve();
+    });
+  }
+
+  refuse(error: unknown): void {
+    this.#end();
+    this.#reject(error);
+  }
+
+  #end(): void {
+    this.#state = "ended";
+    this.#cancelTimer?.();
+    this.source?.unlink(this);
+  }
+
+  override notify(): void {
+    const reason = this.#scope!.abortReason;
+    if (this.#state === "waiting") return this.#host.giveUp(this, reason);
+    if (this.#state === "ended") return;
+    this.refuse(reason);
+    this.#host.callOff();
+  }
+}
