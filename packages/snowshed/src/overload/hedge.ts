@@ -8,7 +8,7 @@ import { checkFunction, checkInteger, invalidArgument } from "../errors.ts";
 import type { Classification, Classify } from "./classify.ts";
 import { classify, classifyError, classifyValue } from "./classify.ts";
 import type { RetryBudget } from "./retry-budget.ts";
-import { discard } from "./retry-policy.ts";
+import { checkBudget, discard } from "./retry-policy.ts";
 import { detach } from "./timeout.ts";
 
 export interface HedgeOptions {
@@ -66,11 +66,12 @@ export async function hedge<T>(
   const ms = toMilliseconds(delay, "delay");
   if (ms < 0) throw invalidArgument(RangeError, "delay", "at least 0", delay);
   checkInteger(attempts, "attempts", 1);
+  checkBudget(budget);
   if (options.classify !== undefined) checkFunction(options.classify, "classify");
   const parent = contextOf(signal, clock);
   parent.throwIfAborted();
   return new Promise((resolve, reject) => {
-    new Race(task, ms, attempts, budget, options.classify ?? classify, parent, resolve, reject);
+    new Race(task, ms, attempts, budget, options.classify ?? classify, parent, resolve, reject).start();
   });
 }
 
@@ -116,8 +117,11 @@ class Race<T> extends AbortNode {
     this.#parent = parent;
     this.#resolve = resolve;
     this.#reject = reject;
-    parent.scope.link(this);
-    budget?.depositAt(parent.clock.now());
+  }
+
+  start(): void {
+    this.#parent.scope.link(this);
+    this.#budget?.depositAt(this.#parent.clock.now());
     this.#launch();
   }
 

@@ -61,6 +61,8 @@ export interface RetryPolicyOptions<T = unknown> {
   readonly clock?: Clock | undefined;
 }
 
+const standardBackoff = new BackoffSchedule();
+
 /**
  * Decides over each further attempt. Its options are checked and converted once, so that a call which succeeds pays for
  * none of it.
@@ -80,13 +82,14 @@ export class RetryPolicy {
   constructor(options: RetryPolicyOptions, clock: Clock = options.clock ?? systemClock) {
     const { attempts = 3, backoff, budget, maxRetryAfter = 30_000, onRetry, onGiveUp } = options;
     checkInteger(attempts, "attempts", 1, true);
+    checkBudget(budget);
     if (options.classify !== undefined) checkFunction(options.classify, "classify");
     if (onRetry !== undefined) checkFunction(onRetry, "onRetry");
     if (onGiveUp !== undefined) checkFunction(onGiveUp, "onGiveUp");
     this.attempts = attempts;
     this.budget = budget ?? null;
     this.classify = options.classify ?? classify;
-    this.#backoff = new BackoffSchedule(backoff);
+    this.#backoff = backoff === undefined ? standardBackoff : new BackoffSchedule(backoff);
     this.#maxRetryAfter = toMilliseconds(maxRetryAfter, "maxRetryAfter");
     if (this.#maxRetryAfter < 0) throw invalidArgument(RangeError, "maxRetryAfter", "at least 0", maxRetryAfter);
     this.#clock = clock;
@@ -143,6 +146,12 @@ export class RetryPolicy {
     }
     return -1;
   }
+}
+
+/** @internal */
+export function checkBudget(budget: RetryBudget | undefined): void {
+  if (budget === undefined || typeof budget?.tryWithdrawAt === "function") return;
+  throw invalidArgument(TypeError, "budget", "a RetryBudget", budget);
 }
 
 /** A listener's own failure must neither end the call nor be lost. */

@@ -1,5 +1,5 @@
 import { contextOf } from "../concurrency/child-context.ts";
-import type { Context } from "../concurrency/context.ts";
+import { Context } from "../concurrency/context.ts";
 import { CanceledError, checkFunction } from "../errors.ts";
 import { classifyError, classifyValue } from "./classify.ts";
 import type { RetryPolicyOptions } from "./retry-policy.ts";
@@ -9,6 +9,8 @@ export interface RetryOptions<T = unknown> extends RetryPolicyOptions<T> {
   /** Ends a wait at once, and every attempt is given it as its context. One that is aborted already refuses. */
   readonly signal?: AbortSignal | Context | undefined;
 }
+
+const standard = new RetryPolicy({});
 
 /**
  * Runs `task` again while it fails in a way that may pass, with a growing random wait in between.
@@ -33,12 +35,12 @@ export interface RetryOptions<T = unknown> extends RetryPolicyOptions<T> {
  */
 export async function retry<T>(
   task: (context: Context, attempt: number) => T | PromiseLike<T>,
-  options: RetryOptions<T> = {},
+  options?: RetryOptions<T>,
 ): Promise<T> {
   checkFunction(task, "task");
-  const context = contextOf(options.signal, options.clock);
-  const policy = new RetryPolicy(options as RetryOptions, context.clock);
-  context.throwIfAborted();
+  const context = options === undefined ? Context.background : contextOf(options.signal, options.clock);
+  const policy = options === undefined ? standard : new RetryPolicy(options as RetryOptions, context.clock);
+  if (context.aborted) throw context.reason;
   policy.budget?.depositAt(context.clock.now());
   let delay = 0;
   for (let attempt = 1; ; attempt++) {
