@@ -70,7 +70,6 @@ export class Limiter {
   readonly #algorithm: LimitAlgorithm;
   readonly #maxQueue: number | "limit";
   readonly #queue: LimiterQueue | null;
-  readonly #target: number;
   readonly #prioritizer: Prioritizer | null;
   readonly #classify: Classify;
   readonly #clock: Clock;
@@ -104,7 +103,6 @@ export class Limiter {
     this.#limit = wholeLimit(algorithm);
     this.#maxQueue = maxQueue;
     this.#queue = maxQueue === 0 ? null : new LimiterQueue(target, interval);
-    this.#target = target;
     this.#prioritizer = prioritizer;
     this.#clock = clock;
     this.#context = clock === systemClock ? Context.background : Context.root({ clock });
@@ -267,7 +265,9 @@ export class Limiter {
 
   /** The error for one that was not admitted. @internal */
   refusal(): SnowshedError {
-    return this.#refusal(this.#cutOff ? "its priority is cut off" : `${this.#inflight} in flight, ${this.queued} queued`);
+    return this.#refusal(
+      this.#cutOff ? "its priority is cut off" : `${this.#inflight} in flight, ${this.queued} queued`,
+    );
   }
 
   /** Of a waiter that is canceled. @internal */
@@ -329,7 +329,6 @@ export class Limiter {
     for (let waiter = queue.next; waiter !== null; waiter = queue.next) {
       if (this.#inflight >= this.#room(waiter.band)) break;
       queue.remove(waiter);
-      if (at - waiter.since > this.#target) this.#prioritizer?.late();
       hooks?.unblocked(this, waiter, true);
       this.#take();
       waiter.admit();

@@ -20,10 +20,14 @@ export interface PrioritizerOptions {
 
 const defaultShares: Readonly<Record<PriorityBand, number>> = { critical: 1, high: 0.9, normal: 0.9, low: 0.6 };
 const levels = bands.length * levelsPerBand;
-/** One window without trouble raises the cut-off by so much, each further one by twice as much as the one before. */
+/** One window without trouble raises the cut-off by so much, each further one by twice as much as the one before, or four
+ * times if nobody was refused at all. */
 const leastRise = levels >> 7;
-/** Of those let through: more than this share refused or kept waiting is overload. */
-const trouble = 0.05;
+/**
+ * So many times as many as were served are let through. With less, what comes in bursts would leave places empty; who is
+ * refused among the rest is the limiter's to say, which knows the bands, too.
+ */
+const headroom = 1.5;
 /** Fewer say nothing yet: the window goes on, at most to four times its length. */
 const enough = 20;
 /** After so many windows without anybody, what was measured before them is of no use. */
@@ -34,9 +38,9 @@ const forgotten = 8;
  * request in two of each. Give one to all limiters of a process that serve the same requests: they share its cut-off.
  *
  * Two rules. Each band has a share of every limit, so that there is always room for what is above it. And there is a
- * cut-off through all bands and, within a band, through its users: each window in which more than 5 % of those let
- * through were refused by a limiter, or waited over its queue's target, it falls to where as many pass as were served;
- * otherwise it rises again. The method is that of DAGOR (Zhou et al., "Overload Control for Scaling WeChat
+ * cut-off through all bands and, within a band, through its users: after a window in which a limiter refused more than a
+ * third of those let through, at once or from its queue, it falls to where half as many again pass as were served;
+ * otherwise it rises, faster with each window. The method is that of DAGOR (Zhou et al., "Overload Control for Scaling WeChat
  * Microservices", 2018).
  *
  * @example
@@ -60,7 +64,6 @@ export class Prioritizer {
   readonly #offered = new Uint32Array(levels);
   #passed = 0;
   #refused = 0;
-  #late = 0;
   #start = Number.NaN;
 
   constructor(options: PrioritizerOptions = {}) {
@@ -109,30 +112,24 @@ export class Prioritizer {
     this.#refused += count;
   }
 
-  /** One that had passed was served after too long a wait. @internal */
-  late(): void {
-    this.#late++;
-  }
-
   /** The end of a window. */
   #turn(at: number): void {
     const windows = Math.floor((at - this.#start) / this.#window);
     if (this.#passed < enough && windows < 4) return;
-    const served = Math.max(0, this.#passed - this.#refused);
-    const kept = this.#late > trouble * this.#passed;
+    const pass = Math.max(0, this.#passed - this.#refused) * headroom;
     if (!(windows < forgotten)) {
       this.#cutoff = levels;
       this.#rise = leastRise;
-    } else if (kept || this.#refused > trouble * this.#passed) {
+    } else if (pass < this.#passed) {
       // By half at the most: one bad window is no reason to stop.
-      this.#fallTo(Math.max(served * (kept ? 1 - trouble : 1), this.#passed / 2));
+      this.#fallTo(Math.max(pass, this.#passed / 2));
       this.#rise = leastRise;
     } else {
       this.#cutoff = Math.min(levels, this.#cutoff + this.#rise);
-      this.#rise = Math.min(levels, this.#rise * 2);
+      this.#rise = Math.min(levels, this.#rise * (this.#refused > 0 ? 2 : 4));
     }
     this.#offered.fill(0);
-    this.#passed = this.#refused = this.#late = 0;
+    this.#passed = this.#refused = 0;
     this.#start = at;
   }
 

@@ -23,9 +23,10 @@ export const levelsPerBand = 128;
 /** The place of a priority's band in the list; a priority that is none is an argument error. @internal */
 export function bandOf(priority: Priority | undefined): number {
   if (priority === undefined) return normalBand;
-  const plain = typeof priority === "string";
-  const band = bands.indexOf(plain ? priority : (priority as { readonly band?: PriorityBand } | null)?.band!);
-  if (band !== -1 && (plain || typeof priority.user === "string")) return band;
+  const named = typeof priority === "string";
+  const band = named ? priority : (priority as Exclude<Priority, string> | null)?.band;
+  const place = band === undefined ? -1 : bands.indexOf(band);
+  if (place !== -1 && (named || typeof priority.user === "string")) return place;
   throw invalidArgument(TypeError, "priority", `one of ${bands.join(", ")}, or { band, user }`, priority);
 }
 
