@@ -65,3 +65,5 @@ export type { LimitPermit } from "./overload/limit-permit.ts";
 export { Prioritizer } from "./overload/prioritizer.ts";
 export type { PrioritizerOptions } from "./overload/prioritizer.ts";
 export type { Priority, PriorityBand } from "./overload/priority.ts";
+export { Pipeline, pipeline } from "./overload/pipeline.ts";
+export type { PipelineHedge, PipelineOptions, PipelineRetry, PipelineRunOptions } from "./overload/pipeline.ts";

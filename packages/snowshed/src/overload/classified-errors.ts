@@ -1,26 +1,54 @@
 import type { Duration } from "../duration.ts";
 import { toMilliseconds } from "../duration.ts";
 import type { ErrorCode } from "../errors.ts";
-import { SnowshedError } from "../errors.ts";
+import { invalidArgument, SnowshedError } from "../errors.ts";
 
-/** @internal */
-export interface TransientErrorOptions extends ErrorOptions {
-  readonly retryAfter?: Duration | undefined;
-}
-
-/** A failure that may pass. */
+/**
+ * A failure that may pass: thrown by code that knows better than the table of `classify()`. It is retried, and counts as
+ * a failure for a circuit breaker.
+ *
+ * `options.retryAfter`, a duration of at least 0, is the least wait before another attempt.
+ *
+ * @example
+ * ```ts
+ * import { classify, TransientError } from "snowshed";
+ *
+ * const error = new TransientError("the report is not ready", { retryAfter: "2s" });
+ * console.log(classify(error), error.retryAfter, error.code); // transient 2000 SNOWSHED_TRANSIENT
+ * ```
+ */
 export class TransientError extends SnowshedError {
   /** @internal */
   static override readonly kind: ErrorCode = "SNOWSHED_TRANSIENT";
-  readonly retryAfter: number | undefined;
+  /** Milliseconds. */
+  readonly retryAfter?: number;
 
-  constructor(message: string = "a transient failure", options?: TransientErrorOptions) {
+  constructor(
+    message: string = "a transient failure",
+    options?: ErrorOptions & { readonly retryAfter?: Duration | undefined },
+  ) {
     super("SNOWSHED_TRANSIENT", message, options);
-    this.retryAfter = options?.retryAfter === undefined ? undefined : toMilliseconds(options.retryAfter, "retryAfter");
+    if (options?.retryAfter === undefined) return;
+    const retryAfter = toMilliseconds(options.retryAfter, "retryAfter");
+    if (retryAfter < 0) throw invalidArgument(RangeError, "retryAfter", "a duration of at least 0", options.retryAfter);
+    this.retryAfter = retryAfter;
   }
 }
 
-/** A failure that another attempt cannot cure. */
+/**
+ * A failure that no other attempt can cure. It is never retried, and says nothing about the health of what was called.
+ *
+ * @example
+ * ```ts
+ * import { FatalError, Group, isFatal } from "snowshed";
+ *
+ * const group = new Group({ failFast: isFatal });
+ * group.go(() => {
+ *   throw new FatalError("the schema does not match");
+ * });
+ * await group.wait().catch((error: unknown) => console.log(String(error))); // FatalError: the schema does not match
+ * ```
+ */
 export class FatalError extends SnowshedError {
   /** @internal */
   static override readonly kind: ErrorCode = "SNOWSHED_FATAL";
@@ -28,4 +56,11 @@ export class FatalError extends SnowshedError {
   constructor(message: string = "a fatal failure", options?: ErrorOptions) {
     super("SNOWSHED_FATAL", message, options);
   }
+}
+
+for (const [errorClass, name] of [
+  [TransientError, "TransientError"],
+  [FatalError, "FatalError"],
+] as const) {
+  Object.defineProperty(errorClass.prototype, "name", { value: name, writable: true, configurable: true });
 }

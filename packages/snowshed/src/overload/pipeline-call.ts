@@ -53,6 +53,8 @@ export class Call<T> extends AbortNode implements Expiring {
   #launched = 0;
   #latest: Attempt<T> | null = null;
   #hedgeTimer: HedgeTimer<T> | null = null;
+  /** The last wait, in milliseconds. */
+  #backoff = 0;
   #cancelBackoff: (() => void) | null = null;
 
   constructor(
@@ -135,8 +137,14 @@ export class Call<T> extends AbortNode implements Expiring {
     const worst = classification === "fatal" || refused;
     if (!worst && this.#running()) return;
     this.#stopRound();
-    const delay = again && this.plan.retry !== null ? this.#retryDelay(failed, outcome, classification, at) : -1;
-    if (this.settled) return;
+    const { clock, retry } = this.plan;
+    let delay = -1;
+    if (!refused && retry !== null) {
+      const left = this.scope.remaining();
+      delay = retry.next(this.#rounds, failed, outcome, classification, left, at, this.#backoff);
+      // Its listeners are the user's: one of them may have ended the call.
+      if (this.settled) return;
+    }
     if (delay < 0) {
       this.#settle();
       if (failed) this.#reject(outcome);
@@ -144,14 +152,11 @@ export class Call<T> extends AbortNode implements Expiring {
       return;
     }
     if (!failed) discard(outcome);
-    this.#cancelBackoff = this.plan.clock.setTimeout(() => {
+    this.#backoff = delay;
+    this.#cancelBackoff = clock.setTimeout(() => {
       this.#cancelBackoff = null;
-      this.#begin(this.plan.clock.now());
+      this.#begin(clock.now());
     }, delay);
-  }
-
-  #retryDelay(failed: boolean, outcome: unknown, classification: Classification, at: number): number {
-    return this.plan.retry!.next(this.#rounds, failed, outcome, classification, this.scope.remaining(), at);
   }
 
   #running(): boolean {

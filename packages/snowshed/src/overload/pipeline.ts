@@ -18,7 +18,7 @@ import type { PipelineTask, Plan } from "./pipeline-call.ts";
 import { Call } from "./pipeline-call.ts";
 import type { Priority } from "./priority.ts";
 import { RetryBudget } from "./retry-budget.ts";
-import type { RetryOptions } from "./retry.ts";
+import type { RetryPolicyOptions } from "./retry-policy.ts";
 import { RetryPolicy } from "./retry-policy.ts";
 
 /** What stands between a caller and a service, from outside in. Each piece may be left out. */
@@ -45,8 +45,8 @@ export interface PipelineOptions<T = unknown, F = never> {
   readonly clock?: Clock | undefined;
 }
 
-/** The retry of a pipeline; its budget, classifier, clock and signal are the pipeline's. */
-export type PipelineRetry = Omit<RetryOptions, "budget" | "classify" | "clock" | "signal">;
+/** The retry of a pipeline; its budget, classifier and clock are the pipeline's. */
+export type PipelineRetry = Omit<RetryPolicyOptions, "budget" | "classify" | "clock">;
 
 export interface PipelineHedge {
   /** How long the first attempt may take before the next begins beside it: about the 95th percentile of its latency. */
@@ -138,7 +138,7 @@ export class Pipeline<T = unknown, F = never> {
       clock,
       classify,
       deadline: list(deadline),
-      retry: retry === undefined ? null : new RetryPolicy({ ...retry, budget: budget!, clock }),
+      retry: retry === undefined ? null : new RetryPolicy({ ...retry, budget: budget!, classify }, clock),
       budget,
       hedges,
       hedge: hedge === undefined ? null : list(hedgeDelay),
