@@ -172,8 +172,9 @@ function rankOf(outcome: object): Rank {
 function rankOfValue(value: object): Rank {
   try {
     const response = value as { readonly status?: unknown; readonly statusCode?: unknown; readonly headers?: unknown };
-    const rank = rankOfStatus(response.status) || rankOfStatus(response.statusCode);
-    return rank !== 0 && isObject(response.headers) ? rank : 0;
+    // Asked for first because most values have none.
+    if (!isObject(response.headers)) return 0;
+    return rankOfStatus(response.status) || rankOfStatus(response.statusCode);
   } catch {
     return 0;
   }
