@@ -16,6 +16,8 @@ import { discard } from "./retry-policy.ts";
 /** A pipeline's options once they are checked: what every call of it follows. @internal */
 export interface Plan {
   readonly clock: Clock;
+  /** What attempts run under when the caller gives no signal. */
+  readonly root: Context;
   readonly classify: Classify;
   readonly deadline: ExpiryList | null;
   readonly retry: RetryPolicy | null;
@@ -361,7 +363,8 @@ function exceeded(error: DeadlineExceededError): Cancellation {
   return new Cancellation(undefined, true, error);
 }
 
-function verdictOf(classification: Classification, outcome: unknown): "success" | "dropped" | "ignore" {
+/** How an attempt that ended is given back to the limiter. @internal */
+export function verdictOf(classification: Classification, outcome: unknown): "success" | "dropped" | "ignore" {
   if (classification === "ok") return "success";
   return isCongestion(classification, outcome) ? "dropped" : "ignore";
 }

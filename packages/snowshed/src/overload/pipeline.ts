@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { systemClock } from "../clock.ts";
 import { contextOf } from "../concurrency/child-context.ts";
-import type { Context } from "../concurrency/context.ts";
+import { Context } from "../concurrency/context.ts";
 import type { Duration } from "../duration.ts";
 import { toMilliseconds } from "../duration.ts";
 import { checkFunction, checkInteger, invalidArgument } from "../errors.ts";
@@ -16,6 +16,7 @@ import type { LimiterOptions } from "./limiter.ts";
 import { Limiter } from "./limiter.ts";
 import type { PipelineTask, Plan } from "./pipeline-call.ts";
 import { Call } from "./pipeline-call.ts";
+import { runPlain } from "./pipeline-plain.ts";
 import type { Priority } from "./priority.ts";
 import { RetryBudget } from "./retry-budget.ts";
 import type { RetryPolicyOptions } from "./retry-policy.ts";
@@ -105,6 +106,8 @@ export function pipeline<T = unknown, F = never>(options: PipelineOptions<T, F> 
 export class Pipeline<T = unknown, F = never> {
   readonly #plan: Plan;
   readonly #fallback: Fallback<T, F> | null;
+  /** Whether only a signal or its own body can end a call. */
+  readonly #plain: boolean;
 
   constructor(options: PipelineOptions<T, F> = {}) {
     if (typeof options !== "object" || options === null)
@@ -136,6 +139,7 @@ export class Pipeline<T = unknown, F = never> {
     const list = (ms: number): ExpiryList | null => (Number.isFinite(ms) ? new ExpiryList(clock, ms) : null);
     this.#plan = {
       clock,
+      root: clock === systemClock ? Context.background : Context.root({ clock }),
       classify,
       deadline: list(deadline),
       retry: retry === undefined ? null : new RetryPolicy({ ...retry, budget: budget!, classify }, clock),
@@ -152,6 +156,7 @@ export class Pipeline<T = unknown, F = never> {
           : new Limiter({ clock, classify, ...limiter }),
       timeout: list(timeout),
     };
+    this.#plain = this.#plan.deadline === null && this.#plan.timeout === null && this.#plan.hedge === null;
     this.#fallback =
       fallback === undefined || fallback instanceof Fallback
         ? (fallback ?? null)
@@ -191,10 +196,13 @@ export class Pipeline<T = unknown, F = never> {
   }
 
   #call<R>(task: PipelineTask<R>, options: PipelineRunOptions | undefined): Promise<R> {
-    const parent = contextOf(options?.signal, this.#plan.clock);
+    const plan = this.#plan;
+    const signal = options?.signal;
+    if (signal === undefined && this.#plain) return runPlain(plan, task, options?.priority);
+    const parent = signal === undefined ? plan.root : contextOf(signal, plan.clock);
     if (parent.aborted) return Promise.reject(parent.reason);
     return new Promise((resolve, reject) => {
-      new Call(this.#plan, task, parent, options?.priority, resolve, reject);
+      new Call(plan, task, parent, options?.priority, resolve, reject);
     });
   }
 }
