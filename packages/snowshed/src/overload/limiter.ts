@@ -125,6 +125,11 @@ export class Limiter {
     return this.#queue?.size ?? 0;
   }
 
+  /** How many may wait now. Whoever finds so many waiting need not pay for the error of `wait()`. @internal */
+  get queueCapacity(): number {
+    return this.#maxQueue === "limit" ? this.#limit : this.#maxQueue;
+  }
+
   /** How many were ever admitted. */
   get accepted(): number {
     return this.#accepted;
