@@ -13,8 +13,6 @@ import {
 } from "./classification-table.ts";
 import { isError, isObject, maxDepth, read } from "./inspection.ts";
 
-export { retryAfter } from "./retry-after.ts";
-
 /**
  * What an outcome means for whoever guards a call.
  *
