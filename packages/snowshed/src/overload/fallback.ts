@@ -16,7 +16,10 @@ export interface FallbackOptions<T, F = T> {
   readonly value: (error: unknown, last: LastValue<T> | undefined) => F | PromiseLike<F>;
   /** How long the last good value may serve as `last`. Default: 0, none is kept. */
   readonly maxAge?: Duration | undefined;
-  /** For which failures there is a stand-in. Default: all but `"ignore"`, whose caller has gone. */
+  /**
+   * For which failures there is a stand-in. Default: all but `"ignore"`, whose caller has gone, and errors that `classify`
+   * takes for an answer (`"ok"`).
+   */
   readonly when?: ((error: unknown, classification: Classification) => boolean) | undefined;
   /** What counts as a failure. Default: `classify`. */
   readonly classify?: Classify | undefined;
@@ -55,7 +58,7 @@ export class Fallback<T, F = T> {
   constructor(options: FallbackOptions<T, F>) {
     if (typeof options !== "object" || options === null)
       throw invalidArgument(TypeError, "options", "an object", options);
-    const { value, maxAge = 0, when = unlessIgnored, classify: rule = classify, clock } = options;
+    const { value, maxAge = 0, when = byDefault, classify: rule = classify, clock } = options;
     checkFunction(value, "value");
     checkFunction(when, "when");
     checkFunction(rule, "classify");
@@ -121,6 +124,6 @@ export class Fallback<T, F = T> {
   }
 }
 
-function unlessIgnored(_error: unknown, classification: Classification): boolean {
-  return classification !== "ignore";
+function byDefault(_error: unknown, classification: Classification): boolean {
+  return classification !== "ignore" && classification !== "ok";
 }
