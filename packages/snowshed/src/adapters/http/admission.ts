@@ -14,7 +14,7 @@ import { LongResponses } from "./long-responses.ts";
 import { LoopLag } from "./loop-lag.ts";
 import { UsualLatency } from "./usual-latency.ts";
 
-/** What all server adapters take. `Request` is the framework's own. */
+/** What all server adapters take; `Request` is the one of the framework. */
 export interface AdmissionOptions<Request> {
   /** How many may be served at once. Default: `new Limiter({ maxQueue: "limit" })`, one for this adapter. */
   readonly limiter?: Limiter | undefined;

@@ -17,10 +17,7 @@ export interface FastifyReplyLike {
 
 /** What is needed of an instance of Fastify. */
 export interface FastifyLike<Request, Reply> {
-  addHook(
-    name: "onRequest",
-    hook: (request: Request, reply: Reply, done: (error?: Error) => void) => void,
-  ): unknown;
+  addHook(name: "onRequest", hook: (request: Request, reply: Reply, done: (error?: Error) => void) => void): unknown;
 }
 
 /**
@@ -42,12 +39,22 @@ export interface FastifyLike<Request, Reply> {
 export function fastifyPlugin<
   Request extends FastifyRequestLike = FastifyRequestLike,
   Reply extends FastifyReplyLike = FastifyReplyLike,
->(options: AdmissionOptions<Request> = {}): (instance: FastifyLike<Request, Reply>, _: unknown, done: () => void) => void {
+>(
+  options: AdmissionOptions<Request> = {},
+): (instance: FastifyLike<Request, Reply>, _: unknown, done: () => void) => void {
   const admission = new Admission(options);
   const plugin = (instance: FastifyLike<Request, Reply>, _: unknown, done: () => void): void => {
     instance.addHook("onRequest", (request, reply, next) => {
       const { url = "" } = request.raw;
-      receive(admission, request, request.raw, reply.raw, url, () => next(), () => reply.hijack());
+      receive(
+        admission,
+        request,
+        request.raw,
+        reply.raw,
+        url,
+        () => next(),
+        () => reply.hijack(),
+      );
     });
     done();
   };
