@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { Command, CommanderError } from "commander";
+import { demoCommand } from "./commands/demo.ts";
 import { fetchCommand } from "./commands/fetch.ts";
 import { exitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
@@ -36,7 +37,9 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       writeErr: (text) => io.stderr.write(text),
       outputError: (text, write) => write(`${oneLine(text)}\n`),
     });
-  program.addCommand(fetchCommand(io, notes, (result) => (code = result)).copyInheritedSettings(program));
+  for (const command of [fetchCommand, demoCommand]) {
+    program.addCommand(command(io, notes, (result) => (code = result)).copyInheritedSettings(program));
+  }
   try {
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {

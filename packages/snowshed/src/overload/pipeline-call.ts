@@ -44,6 +44,7 @@ export class Call<T> extends AbortNode implements Expiring {
   /** What the attempts run under: the caller's context, or a child of it with the deadline. */
   readonly scope: Context;
   readonly #deadline: CancelContext | null;
+  readonly #begun: number;
   readonly #resolve: (value: T) => void;
   readonly #reject: (error: unknown) => void;
   settled = false;
@@ -73,17 +74,17 @@ export class Call<T> extends AbortNode implements Expiring {
     this.priority = priority;
     this.#resolve = resolve;
     this.#reject = reject;
-    const at = plan.clock.now();
-    if (plan.deadline === null) {
-      this.#deadline = null;
-      this.scope = parent;
-    } else {
-      this.scope = this.#deadline = timedContext(parent, plan.deadline, plan.clock, at);
-      plan.deadline.add(this, at);
-    }
+    this.#begun = plan.clock.now();
+    this.#deadline = plan.deadline === null ? null : timedContext(parent, plan.deadline, plan.clock, this.#begun);
+    this.scope = this.#deadline ?? parent;
+  }
+
+  begin(): void {
+    const at = this.#begun;
+    this.plan.deadline?.add(this, at);
     this.scope.scope.link(this);
-    plan.budget?.depositAt(at);
-    this.#begin(at);
+    this.plan.budget?.depositAt(at);
+    this.#beginRound(at);
   }
 
   /** The deadline. */
@@ -100,7 +101,7 @@ export class Call<T> extends AbortNode implements Expiring {
     this.#reject(reason);
   }
 
-  #begin(at: number): void {
+  #beginRound(at: number): void {
     this.#rounds++;
     this.#launched = 0;
     this.#latest = null;
@@ -157,7 +158,7 @@ export class Call<T> extends AbortNode implements Expiring {
     this.#backoff = delay;
     this.#cancelBackoff = clock.setTimeout(() => {
       this.#cancelBackoff = null;
-      this.#begin(clock.now());
+      this.#beginRound(clock.now());
     }, delay);
   }
 

@@ -63,10 +63,8 @@ export interface PipelineRunOptions {
   readonly priority?: Priority | undefined;
 }
 
-const pieces = new Set([
-  ...["fallback", "deadline", "retry", "hedge", "breaker", "limiter", "timeout"],
-  ...["budget", "classify", "clock"],
-]);
+const order = ["fallback", "deadline", "retry", "hedge", "breaker", "limiter", "timeout"] as const;
+const pieces: readonly string[] = [...order, "budget", "classify", "clock"];
 
 /**
  * Puts the pieces around a call in the one order that works, whatever the order they are written in: fallback, deadline,
@@ -113,7 +111,7 @@ export class Pipeline<T = unknown, F = never> {
     if (typeof options !== "object" || options === null)
       throw invalidArgument(TypeError, "options", "an object", options);
     for (const name of Object.keys(options)) {
-      if (!pieces.has(name)) throw invalidArgument(TypeError, "options", `made of ${[...pieces].join(", ")}`, name);
+      if (!pieces.includes(name)) throw invalidArgument(TypeError, "options", `made of ${pieces.join(", ")}`, name);
     }
     const { breaker, clock = systemClock, classify = defaultClassify, fallback, hedge, limiter } = options;
     checkFunction(classify, "classify");
@@ -202,7 +200,7 @@ export class Pipeline<T = unknown, F = never> {
     const parent = signal === undefined ? plan.root : contextOf(signal, plan.clock);
     if (parent.aborted) return Promise.reject(parent.reason);
     return new Promise((resolve, reject) => {
-      new Call(plan, task, parent, options?.priority, resolve, reject);
+      new Call(plan, task, parent, options?.priority, resolve, reject).begin();
     });
   }
 }

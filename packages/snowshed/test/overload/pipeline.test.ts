@@ -1,6 +1,6 @@
+import type { Context } from "snowshed";
 import {
   CircuitBreaker,
-  Context,
   DeadlineExceededError,
   Fallback,
   FatalError,
