@@ -86,7 +86,7 @@ export class Limiter {
 
   constructor(options: LimiterOptions = {}) {
     const { algorithm = gradient(), maxQueue = 0, prioritizer = null, clock = systemClock } = options;
-    if (typeof algorithm?.sample !== "function") {
+    if (typeof algorithm?.sample !== "function" || typeof algorithm.limit !== "number") {
       throw invalidArgument(TypeError, "algorithm", "a LimitAlgorithm", algorithm);
     }
     if (maxQueue !== "limit") checkInteger(maxQueue, "maxQueue", 0);
