@@ -16,21 +16,21 @@ export abstract class AbortNode {
   next: AbortNode | null = null;
 
   /** Called by the abort, once the whole subtree is marked. @internal */
-  abstract notify(): void;
+  abstract notify(why: Cancellation): void;
 }
 
 /** Calls back inside the abort itself, when the whole subtree is marked: for code of ours, never for that of users. */
 export class AbortCallback extends AbortNode {
-  #callback: (() => void) | null;
+  #callback: ((why: Cancellation) => void) | null;
 
-  constructor(callback: () => void) {
+  constructor(callback: (why: Cancellation) => void) {
     super();
     this.#callback = callback;
   }
 
   /** @internal */
-  override notify(): void {
-    this.#callback?.();
+  override notify(why: Cancellation): void {
+    this.#callback?.(why);
   }
 
   /** Takes it back: also in the middle of an abort that has already unlinked it. @internal */
@@ -53,13 +53,8 @@ export class Cancellation {
   }
 
   get reason(): CanceledError | DeadlineExceededError {
-    if (this.#reason === undefined) {
-      const options = this.#given === undefined ? undefined : { cause: this.#given };
-      this.#reason = this.#deadline
-        ? new DeadlineExceededError(undefined, options)
-        : new CanceledError(undefined, options);
-    }
-    return this.#reason;
+    const options = this.#given === undefined ? undefined : { cause: this.#given };
+    return (this.#reason ??= new (this.#deadline ? DeadlineExceededError : CanceledError)(undefined, options));
   }
 
   get cause(): unknown {
@@ -79,7 +74,7 @@ export class AbortScope extends AbortNode {
   head: AbortNode | null = null;
   /** @internal */
   tail: AbortNode | null = null;
-  /** @internal */
+  /** Of the native signal, once somebody has asked for that. @internal */
   controller: AbortController | null = null;
   /** Of its own deadline. @internal */
   cancelTimer: (() => void) | null = null;
@@ -118,51 +113,35 @@ export class AbortScope extends AbortNode {
     node.source = node.previous = node.next = null;
   }
 
-  /** The native signal, made for the first who asks. @internal */
-  get nativeSignal(): AbortSignal {
-    if (this.controller === null) {
-      this.controller = new AbortController();
-      scopes.set(this.controller.signal, this);
-      if (this.isAborted) this.controller.abort(this.abortReason);
-    }
-    return this.controller.signal;
-  }
-
   /** Aborts this scope and all below it; the first call counts. @internal */
-  abort(cancellation: Cancellation): void {
+  abort(why: Cancellation): void {
     if (this.cancellation !== null) return;
     this.source?.unlink(this);
-    if (this.head === null && this.controller === null) {
-      this.cancellation = cancellation;
-      this.cancelTimer?.();
-      return;
-    }
     // First the whole subtree is marked, then everyone is told: nobody can see a half of it.
-    const scopes: AbortScope[] = [this];
-    const told: AbortNode[] = [];
-    for (const scope of scopes) {
-      scope.cancellation = cancellation;
-      scope.cancelTimer?.();
-      if (scope.controller !== null) told.push(scope);
+    const marked: AbortNode[] = [this];
+    for (const scope of marked) {
+      if (!(scope instanceof AbortScope)) continue;
+      scope.cancellation = why;
       let node = scope.head;
       scope.head = scope.tail = null;
       while (node !== null) {
         const { next }: AbortNode = node;
         // Dead links kept alive by an old node would keep young ones alive, too.
         node.source = node.previous = node.next = null;
-        if (node instanceof AbortScope) scopes.push(node);
-        else told.push(node);
+        marked.push(node);
         node = next;
       }
     }
-    for (const node of told) node.notify();
+    for (const node of marked) node.notify(why);
   }
 
   /** @internal */
-  override notify(): void {
-    this.controller!.abort(this.abortReason);
+  override notify(_why: Cancellation): void {
+    this.cancelTimer?.();
   }
 }
+
+const once = { once: true };
 
 /** A foreign AbortSignal: one listener, present only while something is linked, told on to everything that is. */
 class ForeignScope extends AbortScope {
@@ -179,34 +158,23 @@ class ForeignScope extends AbortScope {
 
   override get isAborted(): boolean {
     // Without a listener nobody tells us: look.
-    if (this.cancellation === null && this.#signal.aborted) this.#onAbort();
-    return this.cancellation !== null;
-  }
-
-  override get nativeSignal(): AbortSignal {
-    if (this.controller === null && this.head === null && !this.isAborted) this.#listen();
-    return super.nativeSignal;
+    if (this.#signal.aborted) this.#onAbort();
+    return super.isAborted;
   }
 
   override link(node: AbortNode): void {
-    if (this.controller === null && this.head === null) this.#listen();
+    if (this.head === null) this.#signal.addEventListener("abort", this.#onAbort, once);
     super.link(node);
   }
 
   override unlink(node: AbortNode): void {
     super.unlink(node);
-    if (this.controller === null && this.head === null) {
-      this.#signal.removeEventListener("abort", this.#onAbort);
-    }
-  }
-
-  #listen(): void {
-    this.#signal.addEventListener("abort", this.#onAbort, { once: true });
+    if (this.head === null) this.#signal.removeEventListener("abort", this.#onAbort);
   }
 }
 
-/** The scope of each AbortSignal seen, so that a signal made by a scope leads back to it. */
-const scopes = new WeakMap<AbortSignal, AbortScope>();
+/** The scope of each AbortSignal seen, so that a signal made by a scope leads back to it. @internal */
+export const scopes: WeakMap<AbortSignal, AbortScope> = new WeakMap<AbortSignal, AbortScope>();
 
 /** What a `signal` option stands for, or `null` when there is none. @internal */
 export function scopeOf(signal: AbortSignal | AbortScope | undefined): AbortScope | null {

@@ -228,7 +228,7 @@ class Batch<Input, Value> {
     return new Promise((resolve, reject) => {
       this.#finish = resolve;
       if (context.aborted) return resolve();
-      const onAbort = new AbortCallback(resolve);
+      const onAbort = new AbortCallback(() => resolve());
       context.scope.link(onAbort);
       const options = { concurrency: this.#concurrency, signal: context };
       forEachConcurrent(this.#inputs.iterable, (input, own) => this.#make(this.#enter(input), own), options)

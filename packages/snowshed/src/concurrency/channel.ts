@@ -150,10 +150,10 @@ export class Channel<T> implements AsyncIterable<T> {
 
   #wait<Result>(queue: Queue<ChannelWaiter>, value: unknown, scope: AbortScope | null): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const onAbort = new AbortCallback(() => {
+      const onAbort = new AbortCallback((why) => {
         queue.remove(waiter);
         hooks?.unblocked(this, waiter, false);
-        reject(scope!.abortReason);
+        reject(why.reason);
       });
       const waiter = new ChannelWaiter(
         value,

@@ -4,7 +4,8 @@ import type { Duration } from "../duration.ts";
 import { toMilliseconds } from "../duration.ts";
 import type { CanceledError, DeadlineExceededError } from "../errors.ts";
 import { checkFunction, invalidArgument } from "../errors.ts";
-import { AbortNode, AbortScope, Cancellation, scopeOf } from "./abort.ts";
+import type { AbortNode } from "./abort.ts";
+import { AbortCallback, AbortScope, Cancellation, scopeOf, scopes } from "./abort.ts";
 
 /** A typed name for a value carried by a {@link Context}. Keys are compared by identity, never by name. */
 export interface ContextKey<T> {
@@ -156,7 +157,15 @@ export class Context extends AbortScope {
 
   /** The native signal, always the same one, for `fetch` and all that takes one. `signal.reason` is `reason`. */
   get signal(): AbortSignal {
-    return this.scope.nativeSignal;
+    const { scope } = this;
+    if (scope.controller === null) {
+      const controller = new AbortController();
+      scope.controller = controller;
+      scopes.set(controller.signal, scope);
+      if (scope.isAborted) controller.abort(scope.abortReason);
+      else scope.link(new AbortCallback((why) => controller.abort(why.reason)));
+    }
+    return scope.controller.signal;
   }
 
   get aborted(): boolean {
@@ -196,10 +205,24 @@ export class Context extends AbortScope {
    */
   onAbort(listener: (reason: unknown) => void): () => boolean {
     checkFunction(listener, "listener");
-    const node = new AbortListener(listener, this.scope);
-    if (this.scope.isAborted) node.notify();
-    else this.scope.link(node);
-    return () => node.stop();
+    const { scope } = this;
+    let waiting: typeof listener | null = listener;
+    const stop = (): boolean => {
+      const prevented = waiting !== null;
+      waiting = null;
+      node.stop();
+      return prevented;
+    };
+    const node = new AbortCallback((why) =>
+      queueMicrotask(() => {
+        const call = waiting;
+        waiting = null;
+        call?.(why.reason);
+      }),
+    );
+    if (scope.isAborted) node.notify(scope.cancellation!);
+    else scope.link(node);
+    return stop;
   }
 
   /**
@@ -282,30 +305,4 @@ export function deadlineContext(
   const context = new CancelContext(parent, due, date);
   if (context.cancellation === null) context.abortAfter(ms, cause, keepAlive);
   return context;
-}
-
-class AbortListener extends AbortNode {
-  #listener: ((reason: unknown) => void) | null;
-  readonly #scope: AbortScope;
-
-  constructor(listener: (reason: unknown) => void, scope: AbortScope) {
-    super();
-    this.#listener = listener;
-    this.#scope = scope;
-  }
-
-  override notify(): void {
-    queueMicrotask(() => {
-      const listener = this.#listener;
-      this.#listener = null;
-      listener?.(this.#scope.abortReason);
-    });
-  }
-
-  stop(): boolean {
-    const prevented = this.#listener !== null;
-    this.#listener = null;
-    this.source?.unlink(this);
-    return prevented;
-  }
 }

@@ -113,9 +113,9 @@ export function select<const Cases extends readonly SelectCase[]>(
       onAbort.stop();
       for (const withdraw of withdrawals) withdraw();
     };
-    const onAbort = new AbortCallback(() => {
+    const onAbort = new AbortCallback((why) => {
       leaveAll();
-      reject(scope!.abortReason);
+      reject(why.reason);
     });
     for (const [index, operation] of cases.entries()) {
       if (!operation) continue;

@@ -3,7 +3,7 @@ import type { Duration } from "../duration.ts";
 import { toMilliseconds } from "../duration.ts";
 import { checkFunction, checkInteger, DeadlineExceededError, SnowshedError } from "../errors.ts";
 import { hooks } from "../hooks.ts";
-import type { AbortScope } from "./abort.ts";
+import type { Cancellation } from "./abort.ts";
 import { AbortNode, scopeOf } from "./abort.ts";
 import type { Context } from "./context.ts";
 import type { Permit } from "./permit.ts";
@@ -91,15 +91,25 @@ export class Semaphore {
    */
   acquire(weight: number = 1, options?: AcquireOptions): Promise<void> {
     if (options === undefined) return this.tryAcquire(weight) ? granted : this.#wait(weight);
-    const scope = scopeOf(options.signal);
-    const timeout = options.timeout === undefined ? undefined : toMilliseconds(options.timeout, "timeout");
-    if (scope?.isAborted) {
-      checkInteger(weight, "weight", 0);
-      return Promise.reject(scope.abortReason);
-    }
-    return this.tryAcquire(weight)
-      ? granted
-      : this.#waitGuarded(weight, scope, timeout, options.allowOversize ?? false);
+    const { signal, timeout: limit = Number.POSITIVE_INFINITY, allowOversize = false } = options;
+    const scope = scopeOf(signal);
+    const timeout = toMilliseconds(limit, "timeout");
+    checkInteger(weight, "weight", 0);
+    if (scope?.isAborted) return Promise.reject(scope.abortReason);
+    if (this.tryAcquire(weight)) return granted;
+    if (weight > this.#permits && !allowOversize) return Promise.reject(this.#neverFits(weight));
+    const timedOut = (): unknown =>
+      new DeadlineExceededError(`waited ${timeout} ms for ${weight} of ${this.#describe()}`);
+    if (timeout <= 0) return Promise.reject(timedOut());
+    return new Promise((resolve, reject) => {
+      const waiter = new GuardedWaiter(this, weight, allowOversize, resolve, reject);
+      scope?.link(waiter);
+      if (timeout !== Number.POSITIVE_INFINITY) {
+        const clock = scope?.clock ?? systemClock;
+        waiter.cancelTimer = clock.setTimeout(() => this.refuse(waiter, timedOut()), timeout);
+      }
+      this.#enqueue(waiter);
+    });
   }
 
   /** Gives `weight` units back. More than are held is an error (`SNOWSHED_OVER_RELEASE`) and changes nothing. */
@@ -109,23 +119,9 @@ export class Semaphore {
       const message = `released ${weight} of ${this.#describe()}, of which only ${this.#held} are held`;
       throw new SnowshedError("SNOWSHED_OVER_RELEASE", message);
     }
-    const next = this.#next;
-    if (
-      next !== null &&
-      next.weight === weight &&
-      next.guard === null &&
-      this.#held <= this.#permits &&
-      hooks === null
-    ) {
-      // The commonest case under load: what is released is just what the next one waits for.
-      this.#next = this.#fitting(next.after);
-      this.#queue.remove(next);
-      next.resolve();
-    } else {
-      this.#held -= weight;
-      hooks?.released(this, weight);
-    }
-    if (this.#next !== null) this.#grant();
+    this.#held -= weight;
+    hooks?.released(this, weight);
+    this.#grant();
   }
 
   /** Like {@link Semaphore.acquire}, with a permit that knows how to give itself back: for `using`. */
@@ -164,7 +160,7 @@ export class Semaphore {
     this.#permits = permits;
     const refused: Waiter[] = [];
     for (let waiter = this.#queue.head; waiter !== null; waiter = waiter.after) {
-      if (waiter.weight > permits && !waiter.guard?.allowOversize) refused.push(waiter);
+      if (waiter.weight > permits && !waiter.allowOversize) refused.push(waiter);
     }
     this.#next = this.#fitting(this.#queue.head);
     for (const waiter of refused) this.refuse(waiter, this.#neverFits(waiter.weight));
@@ -175,30 +171,18 @@ export class Semaphore {
   // in it, it costs more; whoever changes it runs `npm run bench -- --only contended` before and after.
   #wait(weight: number): Promise<void> {
     if (weight > this.#permits) return Promise.reject(this.#neverFits(weight));
+    let waiter!: Waiter;
     const promise = new Promise<void>((resolve) => {
-      this.#queue.push({ weight, resolve, before: null, after: null, guard: null });
+      waiter = { weight, resolve, before: null, after: null };
     });
-    this.#next ??= this.#queue.tail;
-    hooks?.blocked(this, weight, this.#queue.tail!);
+    this.#enqueue(waiter);
     return promise;
   }
 
-  #waitGuarded(
-    weight: number,
-    scope: AbortScope | null,
-    timeout: number | undefined,
-    allowOversize: boolean,
-  ): Promise<void> {
-    if (weight > this.#permits && !allowOversize) return Promise.reject(this.#neverFits(weight));
-    if (timeout !== undefined && timeout <= 0) return Promise.reject(this.#timedOut(weight, timeout));
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = { weight, resolve, before: null, after: null, guard: null };
-      waiter.guard = new WaitGuard(this, waiter, reject, scope, allowOversize);
-      if (timeout !== undefined) waiter.guard.expireAfter(timeout, () => this.#timedOut(weight, timeout));
-      this.#queue.push(waiter);
-      if (weight <= this.#permits) this.#next ??= waiter;
-      hooks?.blocked(this, weight, waiter);
-    });
+  #enqueue(waiter: Waiter): void {
+    this.#queue.push(waiter);
+    if (waiter.weight <= this.#permits) this.#next ??= waiter;
+    hooks?.blocked(this, waiter.weight, waiter);
   }
 
   /** Serves the front of the queue while there is room. */
@@ -212,8 +196,7 @@ export class Semaphore {
         hooks.unblocked(this, waiter, true);
         hooks.acquired(this, waiter.weight);
       }
-      if (waiter.guard === null) waiter.resolve();
-      else waiter.guard.admit();
+      waiter.resolve();
     }
   }
 
@@ -229,8 +212,8 @@ export class Semaphore {
     if (next) this.#next = this.#fitting(waiter.after);
     this.#queue.remove(waiter);
     hooks?.unblocked(this, waiter, false);
-    if (waiter.guard === null) waiter.resolve(Promise.reject(error));
-    else waiter.guard.refuse(error);
+    if (waiter.refuse === undefined) waiter.resolve(Promise.reject(error));
+    else waiter.refuse(error);
     // It may have been what the others waited behind.
     if (next) this.#grant();
   }
@@ -242,78 +225,69 @@ export class Semaphore {
   #neverFits(weight: number): SnowshedError {
     return new SnowshedError("SNOWSHED_NEVER_FITS", `weight ${weight} exceeds ${this.#describe()}`);
   }
-
-  #timedOut(weight: number, timeout: number): DeadlineExceededError {
-    return new DeadlineExceededError(`waited ${timeout} ms for ${weight} of ${this.#describe()}`);
-  }
 }
 
 /** A caller that waits. Small: under load there is one for almost every acquire. */
 interface Waiter extends QueueNode<Waiter> {
   readonly weight: number;
-  /** Of the promise it awaits; a rejected promise refuses it. */
-  readonly resolve: (granted?: PromiseLike<never>) => void;
-  guard: WaitGuard | null;
+  readonly allowOversize?: boolean;
+  /** Its turn has come; a rejected promise refuses it, unless it can `refuse()`. */
+  resolve(refusal?: PromiseLike<never>): void;
+  refuse?(error: unknown): void;
 }
 
-/** What can end a wait before its turn comes. */
-class WaitGuard extends AbortNode {
-  readonly #semaphore: Semaphore;
-  readonly #waiter: Waiter;
-  readonly #reject: (error: unknown) => void;
-  readonly #scope: AbortScope | null;
+/** One whose wait can end before its turn comes. */
+class GuardedWaiter extends AbortNode implements Waiter {
+  before: Waiter | null = null;
+  after: Waiter | null = null;
+  readonly weight: number;
   readonly allowOversize: boolean;
-  #cancelTimer: (() => void) | null = null;
+  readonly #semaphore: Semaphore;
+  readonly #resolve: () => void;
+  readonly #reject: (error: unknown) => void;
+  cancelTimer: (() => void) | null = null;
   #state: "waiting" | "admitted" | "ended" = "waiting";
 
   constructor(
     semaphore: Semaphore,
-    waiter: Waiter,
-    reject: (error: unknown) => void,
-    scope: AbortScope | null,
+    weight: number,
     allowOversize: boolean,
+    resolve: () => void,
+    reject: (error: unknown) => void,
   ) {
     super();
     this.#semaphore = semaphore;
-    this.#waiter = waiter;
-    this.#reject = reject;
-    this.#scope = scope;
+    this.weight = weight;
     this.allowOversize = allowOversize;
-    scope?.link(this);
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
 
-  expireAfter(ms: number, error: () => unknown): void {
-    const clock = this.#scope?.clock ?? systemClock;
-    this.#cancelTimer = clock.setTimeout(() => this.#semaphore.refuse(this.#waiter, error()), ms);
-  }
-
-  admit(): void {
+  resolve(): void {
     this.#state = "admitted";
-    this.#cancelTimer?.();
+    this.cancelTimer?.();
     // Still to be called off until the tick's end: a caller that is canceled along with the release must not go on.
     queueMicrotask(() => {
-      if (this.#state === "ended") return;
-      this.#end();
-      this.#waiter.resolve();
+      if (this.#state !== "ended") this.#end().#resolve();
     });
   }
 
   refuse(error: unknown): void {
-    this.#end();
-    this.#reject(error);
+    this.#end().#reject(error);
   }
 
-  #end(): void {
+  #end(): this {
     this.#state = "ended";
-    this.#cancelTimer?.();
+    this.cancelTimer?.();
     this.source?.unlink(this);
+    return this;
   }
 
-  override notify(): void {
-    const reason = this.#scope!.abortReason;
-    if (this.#state === "waiting") return this.#semaphore.refuse(this.#waiter, reason);
-    if (this.#state === "ended") return;
-    this.refuse(reason);
-    this.#semaphore.release(this.#waiter.weight);
+  override notify(why: Cancellation): void {
+    if (this.#state === "waiting") this.#semaphore.refuse(this, why.reason);
+    else if (this.#state === "admitted") {
+      this.refuse(why.reason);
+      this.#semaphore.release(this.weight);
+    }
   }
 }

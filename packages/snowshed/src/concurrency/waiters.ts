@@ -1,4 +1,4 @@
-import type { AbortScope } from "./abort.ts";
+import type { AbortScope, Cancellation } from "./abort.ts";
 import { AbortNode } from "./abort.ts";
 import type { QueueNode } from "./queue.ts";
 import { Queue } from "./queue.ts";
@@ -14,7 +14,7 @@ export class Waiters {
   /** `scope` must not be aborted. */
   wait(scope: AbortScope | null): Promise<void> {
     return new Promise((resolve, reject) => {
-      const waiter = new Waiter(this.#queue, scope, resolve, reject);
+      const waiter = new Waiter(this.#queue, resolve, reject);
       this.#queue.push(waiter);
       scope?.link(waiter);
     });
@@ -33,15 +33,13 @@ class Waiter extends AbortNode implements QueueNode<Waiter> {
   before: Waiter | null = null;
   after: Waiter | null = null;
   readonly #queue: Queue<Waiter>;
-  readonly #scope: AbortScope | null;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
   #settled = false;
 
-  constructor(queue: Queue<Waiter>, scope: AbortScope | null, resolve: () => void, reject: (error: unknown) => void) {
+  constructor(queue: Queue<Waiter>, resolve: () => void, reject: (error: unknown) => void) {
     super();
     this.#queue = queue;
-    this.#scope = scope;
     this.resolve = resolve;
     this.reject = reject;
   }
@@ -52,9 +50,9 @@ class Waiter extends AbortNode implements QueueNode<Waiter> {
     return this;
   }
 
-  override notify(): void {
+  override notify(why: Cancellation): void {
     if (this.#settled) return;
     this.#queue.remove(this);
-    this.settle().reject(this.#scope!.abortReason);
+    this.settle().reject(why.reason);
   }
 }
