@@ -164,6 +164,7 @@ class Race<T> extends AbortNode {
     if (classification !== "transient" && classification !== "overload") {
       return this.#finish(context, failed, outcome);
     }
+    if (failed) context.cancel();
     this.#keep({ context, failed, outcome, classification });
     if (classification === "overload") {
       // Who sheds load must not be asked twice.

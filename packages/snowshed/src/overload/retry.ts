@@ -40,7 +40,7 @@ export async function retry<T>(
   checkFunction(task, "task");
   const context = options === undefined ? Context.background : contextOf(options.signal, options.clock);
   const policy = options === undefined ? standard : new RetryPolicy(options as RetryOptions, context.clock);
-  if (context.aborted) throw context.reason;
+  context.throwIfAborted();
   policy.budget?.depositAt(context.clock.now());
   let delay = 0;
   for (let attempt = 1; ; attempt++) {

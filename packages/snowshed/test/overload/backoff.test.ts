@@ -29,7 +29,7 @@ const backoffs = fc
     factor: fc.oneof(fc.constant(1), fc.double({ min: 1, max: 1e12, noNaN: true })),
     jitter: fc.constantFrom("full", "decorrelated", "none", undefined),
   })
-  .map(({ above, ...backoff }) => ({ ...backoff, maximum: backoff.initial + above }));
+  .map(({ initial, above, factor, jitter }) => ({ initial, maximum: initial + above, factor, jitter }));
 
 describe("a backoff", () => {
   test("always waits a finite time within [0, maximum], also at the thousandth attempt", () => {

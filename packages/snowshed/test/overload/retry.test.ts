@@ -62,7 +62,10 @@ describe("retry()", () => {
 
   test("goes on for as long as it takes with `attempts: Infinity`", async () => {
     const outcomes = [...Array.from({ length: 5000 }, () => passing), "at last"];
-    const { times, settled } = await attemptsOf(outcomes, { attempts: Number.POSITIVE_INFINITY, backoff: { initial: 0 } });
+    const { times, settled } = await attemptsOf(outcomes, {
+      attempts: Number.POSITIVE_INFINITY,
+      backoff: { initial: 0 },
+    });
     expect([times.length, settled]).toEqual([5001, { status: "fulfilled", value: "at last" }]);
   });
 
@@ -167,7 +170,7 @@ describe("retry()", () => {
     const thenable = {
       // oxlint-disable-next-line unicorn/no-thenable
       then: (resolve: (value: string) => void) => resolve("answer"),
-    };
+    } as PromiseLike<string>;
     expect(await retry(() => thenable)).toBe("answer");
     expect(await outcome(retry(() => Promise.reject(new FatalError("no"))))).toMatchObject({ status: "rejected" });
   });

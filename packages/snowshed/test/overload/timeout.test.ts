@@ -1,5 +1,5 @@
-import type { TimeoutOptions } from "snowshed";
-import { CanceledError, Context, DeadlineExceededError, timeout } from "snowshed";
+import type { Context, TimeoutOptions } from "snowshed";
+import { CanceledError, DeadlineExceededError, timeout } from "snowshed";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { runModule } from "../support/child-process.ts";
 import { clock, root, useFakeTime } from "../support/fake-time.ts";
@@ -83,12 +83,15 @@ describe("timeout()", () => {
     ]);
   });
 
-  test.each([0, -1, "0s", Number.NEGATIVE_INFINITY] as const)("of %j refuses at once: the task is not run", async (duration) => {
-    let calls = 0;
-    const settled = await outcome(timeout(() => calls++, duration, { signal: root }));
-    expect(settled).toEqual({ status: "rejected", reason: expect.any(DeadlineExceededError) as unknown });
-    expect(calls).toBe(0);
-  });
+  test.each([0, -1, "0s", Number.NEGATIVE_INFINITY] as const)(
+    "of %j refuses at once: the task is not run",
+    async (duration) => {
+      let calls = 0;
+      const settled = await outcome(timeout(() => calls++, duration, { signal: root }));
+      expect(settled).toEqual({ status: "rejected", reason: expect.any(DeadlineExceededError) as unknown });
+      expect(calls).toBe(0);
+    },
+  );
 
   test("of Infinity sets no timer", async () => {
     const body = deferred<string>();
@@ -230,7 +233,10 @@ describe("the context of a timeout()", () => {
     const bodies = Array.from({ length: 1000 }, () => deferred());
     const calls = bodies.map(({ promise }) => timeout(() => promise, 100, { signal: parent }));
     expect([parent.scope.head === null, clock.pending]).toEqual([false, 1000]);
-    for (const [index, { resolve, reject }] of bodies.entries()) index % 2 === 0 ? resolve() : reject(new Error("no"));
+    for (const [index, { resolve, reject }] of bodies.entries()) {
+      if (index % 2 === 0) resolve();
+      else reject(new Error("no"));
+    }
     await Promise.allSettled(calls);
     expect([parent.scope.head, clock.pending]).toEqual([null, 0]);
   });
