@@ -29,6 +29,8 @@ const order = [
   "context-tree",
   "size",
   "reentrant",
+  "windows",
+  "window-memory",
   "pipeline",
   "fetch",
   "go",
