@@ -154,8 +154,7 @@ class Defective implements Bulkhead {
     try {
       const work = Promise.resolve(task());
       if (this.#clock === undefined || options.signal === undefined) return await work;
-      const tired = options.signal.sleep("1h").then((): never => Promise.reject(new Error("never")));
-      return await Promise.race([work, tired]);
+      return (await Promise.race([work, options.signal.sleep("1h")])) as T;
     } finally {
       this.#free++;
       this.#waiting.shift()?.();

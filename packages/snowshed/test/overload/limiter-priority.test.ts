@@ -73,7 +73,7 @@ describe("a user", () => {
   });
 
   test("is as likely to stand anywhere", () => {
-    const counts = new Array<number>(levelsPerBand).fill(0);
+    const counts = Array.from({ length: levelsPerBand }, () => 0);
     for (const user of users) counts[levelOf(user, date)]!++;
     expect(Math.min(...counts)).toBeGreaterThan(0);
     // 15.6 expected; a fair draw goes beyond 36 once in 50,000 levels.
@@ -148,7 +148,7 @@ const calm: Traffic = { rate: 200, seconds: 2 };
 const storm: Traffic = { rate: 1500, seconds: 3 };
 
 describe("the cut-off", () => {
-  test.each([0, "limit" as const])(
+  test.each<0 | "limit">([0, "limit"])(
     "falls in overload, and rises again within two seconds; maxQueue %s",
     async (maxQueue) => {
       const [before, , during, recovering, after] = await simulate(

@@ -1,6 +1,6 @@
 // Waiting for a place: in which order, for how long, and what ends it.
 import { getEventListeners } from "node:events";
-import type { Context, LimiterAcquireOptions, LimiterOptions, LimitPermit, Priority } from "snowshed";
+import type { Context, LimiterAcquireOptions, LimiterOptions, LimitPermit, Priority, SnowshedError } from "snowshed";
 import { fixed, Limiter } from "snowshed";
 import { describe, expect, test } from "vitest";
 import { clock, root, useFakeTime } from "../support/fake-time.ts";
@@ -27,7 +27,7 @@ class Door {
         this.permits.push(permit);
         this.log.push(`${name} in`);
       },
-      (error: { readonly code: string }) => this.log.push(`${name} ${error.code.replace("SNOWSHED_", "")}`),
+      (error: unknown) => this.log.push(`${name} ${(error as SnowshedError).code.replace("SNOWSHED_", "")}`),
     );
   }
 

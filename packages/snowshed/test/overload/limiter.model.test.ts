@@ -1,7 +1,7 @@
 // Random programs, each run on the limiter and on a model of it that is slow and obviously right.
 import fc from "fast-check";
 import type { LimitPermit, Priority } from "snowshed";
-import { Context, fixed, Limiter, Prioritizer } from "snowshed";
+import { CanceledError, Context, fixed, Limiter, Prioritizer } from "snowshed";
 import { FakeClock } from "snowshed/testing";
 import { describe, expect, test } from "vitest";
 import { installHooks } from "../../src/hooks.ts";
@@ -289,8 +289,7 @@ class Pair {
         this.#permits.set(caller.id, permit);
         this.#fates.set(caller.id, "in");
       },
-      (error: { readonly code: string }) =>
-        this.#fates.set(caller.id, error.code === "SNOWSHED_CANCELED" ? "canceled" : "refused"),
+      (error: unknown) => this.#fates.set(caller.id, error instanceof CanceledError ? "canceled" : "refused"),
     );
   }
 

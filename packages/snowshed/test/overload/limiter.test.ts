@@ -1,5 +1,5 @@
 // Admission, places and what becomes of them; waiting is in limiter-queue.test.ts.
-import type { LimitPermit } from "snowshed";
+import type { Clock, LimitPermit } from "snowshed";
 import { CanceledError, Context, DeadlineExceededError, fixed, gradient, Limiter, TransientError } from "snowshed";
 import { describe, expect, test } from "vitest";
 import { installHooks } from "../../src/hooks.ts";
@@ -136,7 +136,7 @@ describe("a permit", () => {
   test("never tells a negative latency, should a clock go back", () => {
     const algorithm = new ScriptedLimit(1);
     let now = 100;
-    const backwards = { ...clock, now: () => now, setTimeout: () => () => {} };
+    const backwards: Clock = { date: () => 0, random: () => 0, now: () => now, setTimeout: () => () => {} };
     const limiter = new Limiter({ algorithm, clock: backwards });
     const permit = limiter.tryAcquire();
     now = 40;
@@ -158,7 +158,7 @@ describe("run()", () => {
     ["an error that nobody can name", () => Promise.reject(new Error("failed")), []],
     ["a failure that may pass", () => Promise.reject(new TransientError("try again")), []],
     ["a synchronous throw", () => void JSON.parse("{"), []],
-    ["a thrown undefined", () => Promise.reject(undefined as unknown as Error), []],
+    ["a thrown undefined", () => Promise.reject(undefined), []],
   ])("settles as the task does, and judges it: %s", async (_name, task, drops) => {
     const algorithm = new ScriptedLimit(1);
     const limiter = new Limiter({ algorithm, clock });
