@@ -1,4 +1,4 @@
-import type { AbortScope } from "../concurrency/abort.ts";
+import type { Cancellation } from "../concurrency/abort.ts";
 import { AbortNode } from "../concurrency/abort.ts";
 import type { QueueNode } from "../concurrency/queue.ts";
 import { Queue } from "../concurrency/queue.ts";
@@ -121,7 +121,7 @@ export class LimitWaiter extends AbortNode implements QueueNode<LimitWaiter> {
   readonly since: number;
   readonly band: number;
   readonly #host: WaitHost;
-  readonly #scope: AbortScope | null;
+  readonly #cancelable: boolean;
   readonly #resolve: () => void;
   readonly #reject: (error: unknown) => void;
   #cancelTimer: (() => void) | null = null;
@@ -131,7 +131,7 @@ export class LimitWaiter extends AbortNode implements QueueNode<LimitWaiter> {
     host: WaitHost,
     since: number,
     band: number,
-    scope: AbortScope | null,
+    cancelable: boolean,
     resolve: () => void,
     reject: (error: unknown) => void,
   ) {
@@ -139,10 +139,9 @@ export class LimitWaiter extends AbortNode implements QueueNode<LimitWaiter> {
     this.#host = host;
     this.since = since;
     this.band = band;
-    this.#scope = scope;
+    this.#cancelable = cancelable;
     this.#resolve = resolve;
     this.#reject = reject;
-    scope?.link(this);
   }
 
   set cancelTimer(cancelTimer: () => void) {
@@ -152,7 +151,7 @@ export class LimitWaiter extends AbortNode implements QueueNode<LimitWaiter> {
   admit(): void {
     this.#state = "admitted";
     this.#cancelTimer?.();
-    if (this.#scope === null) return this.#resolve();
+    if (!this.#cancelable) return this.#resolve();
     // Still to be called off until the tick's end: a caller that is canceled along with the release must not go on.
     queueMicrotask(() => {
       if (this.#state === "ended") return;
@@ -172,11 +171,10 @@ export class LimitWaiter extends AbortNode implements QueueNode<LimitWaiter> {
     this.source?.unlink(this);
   }
 
-  override notify(): void {
-    const reason = this.#scope!.abortReason;
-    if (this.#state === "waiting") return this.#host.giveUp(this, reason);
+  override notify(why: Cancellation): void {
+    if (this.#state === "waiting") return this.#host.giveUp(this, why.reason);
     if (this.#state === "ended") return;
-    this.refuse(reason);
+    this.refuse(why.reason);
     this.#host.callOff();
   }
 }

@@ -238,7 +238,8 @@ export class Limiter {
       this.#refuse(displaced, at);
     }
     return new Promise((resolve, reject) => {
-      const waiter = new LimitWaiter(this, at, band, scope, resolve, reject);
+      const waiter = new LimitWaiter(this, at, band, scope !== null, resolve, reject);
+      scope?.link(waiter);
       if (maxWait !== Number.POSITIVE_INFINITY) {
         waiter.cancelTimer = this.#clock.setTimeout(() => this.#refuse(waiter, this.#clock.now()), maxWait);
       }

@@ -20,8 +20,10 @@ export interface PrioritizerOptions {
 
 const defaultShares: Readonly<Record<PriorityBand, number>> = { critical: 1, high: 0.9, normal: 0.9, low: 0.6 };
 const levels = bands.length * levelsPerBand;
-/** One window without trouble raises the cut-off by so much, each further one by twice as much as the one before, or four
- * times if nobody was refused at all. */
+/**
+ * One window without trouble raises the cut-off by so much, each further one by twice as much as the one before, or four
+ * times if nobody was refused at all.
+ */
 const leastRise = levels >> 7;
 /**
  * So many times as many as were served are let through. With less, what comes in bursts would leave places empty; who is
@@ -40,8 +42,8 @@ const forgotten = 8;
  * Two rules. Each band has a share of every limit, so that there is always room for what is above it. And there is a
  * cut-off through all bands and, within a band, through its users: after a window in which a limiter refused more than a
  * third of those let through, at once or from its queue, it falls to where half as many again pass as were served;
- * otherwise it rises, faster with each window. The method is that of DAGOR (Zhou et al., "Overload Control for Scaling WeChat
- * Microservices", 2018).
+ * otherwise it rises, faster with each window. The method is that of DAGOR (Zhou et al., "Overload Control for Scaling
+ * WeChat Microservices", 2018). It has no timer.
  *
  * @example
  * ```ts
