@@ -147,7 +147,7 @@ async function simulate(phases: readonly Traffic[], withPrioritizer: boolean, ma
 const calm: Traffic = { rate: 200, seconds: 2 };
 const storm: Traffic = { rate: 1500, seconds: 3 };
 
-describe("the cut-off", () => {
+describe("the cut-off", { timeout: 30_000 }, () => {
   test.each<0 | "limit">([0, "limit"])(
     "falls in overload, and rises again within two seconds; maxQueue %s",
     async (maxQueue) => {
