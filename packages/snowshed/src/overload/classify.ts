@@ -187,7 +187,8 @@ function rankOfStatus(status: unknown): Rank {
 function rankOfError(error: object, budget: { left: number }, depth: number): Rank {
   for (let current = error; depth < maxDepth; depth++) {
     if (budget.left-- <= 0) break;
-    const rank = isError(current) ? namedRank(current, budget, depth) : rankOfValue(current);
+    if (!isError(current)) return rankOfValue(current) || ranks.transient;
+    const rank = namedRank(current, budget, depth);
     if (rank !== 0) return rank;
     const cause = read(current, "cause");
     if (!isObject(cause)) break;
