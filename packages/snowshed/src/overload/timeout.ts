@@ -53,11 +53,11 @@ export async function timeout<T>(
     ? new CancelContext(parent, due, clock.date() + ms)
     : new CancelContext(parent, parent.due, parent.dueDate);
   const expire = (): void => {
-    const message = own ? `the task took longer than ${ms} ms` : undefined;
-    context.abort(new Cancellation(undefined, true, new DeadlineExceededError(message)));
+    const error = new DeadlineExceededError(`the task took longer than ${ms} ms`);
+    context.abort(new Cancellation(undefined, true, error));
   };
-  // Also for the parent's deadline: the timer of a bare context would let the process end before.
-  context.cancelTimer = clock.setTimeout(expire, own ? ms : parent.remaining());
+  // The parent's deadline ends it by a timer that lets the process end before; one for a second later does not.
+  context.cancelTimer = own ? clock.setTimeout(expire, ms) : clock.setTimeout(() => {}, parent.remaining() + 1000);
   try {
     return await abortable(context, new Promise<T>((resolve) => resolve(task(context))));
   } catch (error) {
