@@ -1,5 +1,7 @@
-// Chapter 3.3: nested groups, with transient and fatal errors told apart. The nesting is tested here.
-import { CanceledError, Context, Group } from "snowshed";
+// Chapter 3.3: nested groups, with transient and fatal errors told apart: transient ones are retried and reported, a fatal
+// one cancels the outer group.
+import type { RetryEvent } from "snowshed";
+import { CanceledError, classify, Context, FatalError, Group, isFatal, retry, TransientError } from "snowshed";
 import { FakeClock } from "snowshed/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { drained, observe } from "../support/promises.ts";
@@ -18,21 +20,13 @@ afterEach(() => {
   expect(clock.pending).toBe(0);
 });
 
-class TransientError extends Error {}
-class FatalError extends Error {}
-const isFatal = (error: unknown): boolean => !(error instanceof TransientError);
+const backoff = { initial: 10, factor: 1, jitter: "none" } as const;
+const messageOf = (event: RetryEvent): string => (event.error as Error).message;
 
-/** Transient errors are logged and tried again; the last one is passed on. */
-async function retried<T>(context: Context, attempts: number, call: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await call();
-    } catch (error) {
-      if (isFatal(error) || attempt === attempts) throw error;
-      log.push(`attempt ${attempt}: ${(error as Error).message}`);
-      await context.sleep(10);
-    }
-  }
+/** Transient errors are reported and tried again; the last one is passed on. */
+function retried<T>(context: Context, attempts: number, call: () => Promise<T>): Promise<T> {
+  const onRetry = (event: RetryEvent): void => void log.push(`attempt ${event.attempt}: ${messageOf(event)}`);
+  return retry(call, { signal: context, attempts, backoff, onRetry });
 }
 
 /** What the outer task makes of its inner group: transient errors are logged, a fatal one goes on. */
@@ -192,5 +186,92 @@ describe("R10: nested groups that tell transient from fatal", () => {
     await drained();
     await outer.wait();
     expect(outer.errors).toEqual([]);
+  });
+});
+
+describe("R10: the classifier", () => {
+  const coded = (code: string, message: string): Error => Object.assign(new Error(message), { code });
+  const unreachable = new TypeError("fetch failed", { cause: coded("ECONNREFUSED", "connect ECONNREFUSED") });
+  const refused = Object.assign(new Error("status 401"), { response: { status: 401, headers: {} } });
+  const duplicate = Object.assign(coded("23505", "duplicate key"), { name: "error", severity: "ERROR" });
+
+  /** An outer group with a neighbour, and an inner one whose only task makes this call. */
+  function start(call: (attempt: number) => unknown): ReturnType<typeof observe<void>> {
+    const outer = new Group({ signal: root, failFast: isFatal });
+    outer.go(async () => {
+      const inner = outer.child({ failFast: isFatal });
+      let attempt = 0;
+      inner.go((own) => retried(own, 4, async () => log.push(`done: ${String(call(++attempt))}`)));
+      await inner.wait();
+    });
+    outer.go(async (context) => {
+      await context.sleep(100);
+      log.push("neighbour ended");
+    });
+    return observe(outer.wait());
+  }
+
+  test("knows the errors of the network and of databases: nobody has to name them", async () => {
+    const failures = [unreachable, coded("ETIMEDOUT", "read ETIMEDOUT"), coded("57P01", "the server is going down")];
+    const waiting = start((attempt) => {
+      const failure = failures[attempt - 1];
+      if (failure !== undefined) throw failure;
+      return `attempt ${attempt}`;
+    });
+    await clock.advance(1000);
+    expect(waiting.outcome.status).toBe("fulfilled");
+    expect(log).toEqual([
+      "attempt 1: fetch failed",
+      "attempt 2: read ETIMEDOUT",
+      "attempt 3: the server is going down",
+      "done: attempt 4",
+      "neighbour ended",
+    ]);
+  });
+
+  test.each([
+    ["an answer that another attempt cannot change", refused],
+    ["a row that is there already", duplicate],
+    ["a mistake in the program", new TypeError("rows.map is not a function")],
+    ["what the code itself calls fatal", new FatalError("schema conflict", { cause: unreachable })],
+    ["one among several", new AggregateError([unreachable, refused])],
+  ])("a fatal error is not retried, and cancels the outer group: %s", async (_, failure) => {
+    const waiting = start((attempt) => {
+      if (attempt === 1) throw unreachable;
+      throw failure;
+    });
+    await clock.advance(9);
+    expect(waiting.outcome.status).toBe("pending");
+    await clock.advance(1);
+    expect(waiting.outcome).toEqual({ status: "rejected", reason: failure });
+    // The neighbour is gone, its timer too: see afterEach.
+    expect(log).toEqual(["attempt 1: fetch failed"]);
+  });
+
+  test("a transient error that stays is a failure in the end, but lets the neighbour finish", async () => {
+    const waiting = start(() => {
+      throw unreachable;
+    });
+    await clock.advance(99);
+    expect(log).toHaveLength(3);
+    expect(waiting.outcome.status).toBe("pending");
+    await clock.advance(1);
+    expect(log.at(-1)).toBe("neighbour ended");
+    expect(waiting.outcome).toMatchObject({ status: "rejected", reason: expect.any(AggregateError) as unknown });
+  });
+
+  test("what the members of a canceled group throw is neither retried nor fatal", async () => {
+    const outer = new Group({ signal: root, failFast: isFatal });
+    const reasons: unknown[] = [];
+    outer.go((context) =>
+      retried(context, 3, () => context.sleep("1h")).catch((error: unknown) => void reasons.push(error)),
+    );
+    outer.go(() => {
+      throw new FatalError("credentials refused");
+    });
+    await expect(outer.wait()).rejects.toThrow("credentials refused");
+    expect(reasons).toEqual([expect.any(CanceledError)]);
+    expect(classify(reasons[0])).toBe("ignore");
+    expect(log).toEqual([]);
   });
 });
