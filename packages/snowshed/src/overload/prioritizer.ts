@@ -30,7 +30,7 @@ const leastRise = levels >> 7;
  * refused among the rest is the limiter's to say, which knows the bands, too.
  */
 const headroom = 1.5;
-/** Fewer say nothing yet: the window goes on, at most to four times its length. */
+/** What became of fewer says nothing yet, if some were refused: the window goes on, at most to four times its length. */
 const enough = 20;
 /** After so many windows without anybody, what was measured before them is of no use. */
 const forgotten = 8;
@@ -117,7 +117,7 @@ export class Prioritizer {
   /** The end of a window. */
   #turn(at: number): void {
     const windows = Math.floor((at - this.#start) / this.#window);
-    if (this.#passed < enough && windows < 4) return;
+    if (this.#refused > 0 && this.#passed < enough && windows < 4) return;
     const pass = Math.max(0, this.#passed - this.#refused) * headroom;
     if (!(windows < forgotten)) {
       this.#cutoff = levels;
