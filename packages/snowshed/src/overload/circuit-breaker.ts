@@ -8,6 +8,7 @@ import { checkFunction, checkInteger, invalidArgument, SnowshedError } from "../
 import type { Classification, Classify } from "./classify.ts";
 import { classify as defaultClassify, classifyError, classifyValue } from "./classify.ts";
 import { Probes } from "./probes.ts";
+import { CountWindow } from "./windows/count-window.ts";
 import type { OutcomeWindow } from "./windows/outcome-window.ts";
 import { TimeWindow } from "./windows/time-window.ts";
 
@@ -28,7 +29,10 @@ export interface CircuitBreakerOptions {
   readonly name?: string | undefined;
   /** What the failure rate is taken of; of this breaker alone. Default: `new TimeWindow()`, 10 s in 10 slices. */
   readonly window?: OutcomeWindow | undefined;
-  /** Below so many calls in the window the failure rate says nothing: an integer of at least 1. Default: 20. */
+  /**
+   * Below so many calls in the window the failure rate says nothing: an integer of at least 1, and no more than a
+   * `CountWindow` holds. Default: 20, or what that holds if it is less.
+   */
   readonly minimumCalls?: number | undefined;
   /** Opens when at least this share of the calls in the window failed: in (0, 1]. Default: 0.5. */
   readonly failureRate?: number | undefined;
@@ -110,10 +114,15 @@ export class CircuitBreaker {
   #probes: Probes | null = null;
 
   constructor(options: CircuitBreakerOptions = {}) {
-    const { minimumCalls = 20, failureRate = 0.5, consecutiveFailures = 5, halfOpenSuccesses = 10 } = options;
+    const { failureRate = 0.5, consecutiveFailures = 5, halfOpenSuccesses = 10 } = options;
     const { window = new TimeWindow(), classify = defaultClassify, clock = systemClock, onStateChange } = options;
-    const { openFor = "5s" } = options;
+    const mostCalls = window instanceof CountWindow ? window.size : never;
+    const { openFor = "5s", minimumCalls = Math.min(20, mostCalls) } = options;
     checkInteger(minimumCalls, "minimumCalls", 1);
+    if (minimumCalls > mostCalls) {
+      // The rate could never open it.
+      throw invalidArgument(RangeError, "minimumCalls", `at most the ${mostCalls} of the window`, minimumCalls);
+    }
     checkInteger(consecutiveFailures, "consecutiveFailures", 1, true);
     checkInteger(halfOpenSuccesses, "halfOpenSuccesses", 1);
     if (typeof failureRate !== "number") throw invalidArgument(TypeError, "failureRate", "a number", failureRate);

@@ -1,3 +1,6 @@
+/** Of those whose lease is over: calls that never end would otherwise fill it, one after each lease. */
+const mostOverdue = 1000;
+
 /**
  * The probes of a half-open breaker: how many may be under way at once, which are, and how many have succeeded. Each has
  * a number of its own, and each a lease: one that takes longer gives its place to another, so that calls which never end
@@ -32,6 +35,7 @@ export class Probes {
       if (left > 0) return this.#underWay.size < this.#most ? 0 : left;
       this.#underWay.delete(probe);
       this.#overdue.add(probe);
+      if (this.#overdue.size > mostOverdue) this.#overdue.delete(this.#overdue.values().next().value!);
     }
     return 0;
   }

@@ -1,6 +1,6 @@
 // Options that make no sense, and foreign code that fails: refused at the door, or survived with no place lost.
-import type { CircuitBreakerOptions, CircuitState, Clock, CountWindow, OutcomeWindow } from "snowshed";
-import { CircuitBreaker } from "snowshed";
+import type { CircuitBreakerOptions, CircuitState, Clock, OutcomeWindow } from "snowshed";
+import { CircuitBreaker, CountWindow } from "snowshed";
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from "vitest";
 import { clock, useFakeTime } from "../support/fake-time.ts";
 import { drained, outcome } from "../support/promises.ts";
@@ -30,6 +30,7 @@ describe("a breaker is refused", () => {
     ["maxOpenFor below openFor", { openFor: "10s", maxOpenFor: "9s" }, RangeError],
     ["maxOpenFor Infinity", { maxOpenFor: Infinity }, RangeError],
     ["maxOpenFor NaN", { maxOpenFor: Number.NaN }, RangeError],
+    ["minimumCalls above what its window holds", { minimumCalls: 11, window: new CountWindow(10) }, RangeError],
     ["a window that is none", { window: 100 }, TypeError],
     ["null as window", { window: null }, TypeError],
     ["classify that is no function", { classify: "transient" }, TypeError],

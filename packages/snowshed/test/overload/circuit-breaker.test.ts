@@ -86,6 +86,12 @@ describe("a closed breaker", () => {
     expect(breaker.state).toBe("open");
   });
 
+  test("asks for no more calls than its window holds", async () => {
+    const breaker = breakerOf({ window: new CountWindow(4), consecutiveFailures: Infinity });
+    for (const task of [up, down, up, down]) await call(breaker, task);
+    expect(breaker.state).toBe("open");
+  });
+
   test("with failureRate 1 opens only if all failed", async () => {
     const breaker = breakerOf({ minimumCalls: 3, failureRate: 1, consecutiveFailures: Infinity });
     await call(breaker, up);
@@ -218,6 +224,20 @@ describe("a half-open breaker", () => {
     await call(breaker, up, 2);
     expect(breaker.state).toBe("half-open");
     await call(breaker);
+    expect(breaker.state).toBe("closed");
+  });
+
+  test("lets one after the other through while calls never end, and counts those that end in the end", async () => {
+    const breaker = await recovering({ halfOpenSuccesses: 1000 });
+    const probes: number[] = [];
+    for (let lease = 0; lease < 1500; lease++) {
+      probes.push(...enterAll(breaker, clock.now()));
+      await clock.advance("5s");
+    }
+    expect(probes).toHaveLength(1500);
+    leaveAll(breaker, probes.slice(0, 499), "ok", clock.now()); // So long ago that they are forgotten
+    expect(enterAll(breaker, clock.now())).toHaveLength(1);
+    leaveAll(breaker, probes.slice(500), "ok", clock.now());
     expect(breaker.state).toBe("closed");
   });
 
