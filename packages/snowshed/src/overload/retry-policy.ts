@@ -7,6 +7,7 @@ import type { Backoff } from "./backoff.ts";
 import { BackoffSchedule } from "./backoff.ts";
 import type { Classification, Classify } from "./classify.ts";
 import { classify } from "./classify.ts";
+import { isObject, read } from "./inspection.ts";
 import { retryAfter } from "./retry-after.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 
@@ -111,40 +112,40 @@ export class RetryPolicy {
     at: number,
     previous: number = 0,
   ): number {
-    let reason: GiveUpReason;
-    let delay = 0;
     if (classification === "ok" || classification === "ignore") return -1;
-    if (classification === "fatal") reason = "fatal";
-    else if (failed && codeOf(outcome) === "SNOWSHED_CIRCUIT_OPEN") reason = "circuit-open";
-    else if (attempt >= this.attempts) reason = "attempts";
-    else {
-      const asked = retryAfter(outcome, this.#clock.date());
-      const backoff = this.#backoff.delay(attempt, previous, this.#clock);
-      if (asked === undefined) delay = backoff;
-      // On top of what was asked for: everyone was told the same, and must not come back at the same moment.
-      else delay = this.#backoff.jitter === "none" ? Math.max(asked, backoff) : asked + backoff;
-      if (asked !== undefined && asked > this.#maxRetryAfter) reason = "overload-too-long";
-      else if (delay >= remaining) reason = "deadline";
-      // Last, so that an attempt which is not made costs nothing.
-      else if (this.budget?.tryWithdrawAt(at) === false) reason = "budget";
-      else {
-        if (this.#onRetry !== undefined) {
-          const event = { attempt, classification, ...(failed ? { error: outcome } : { result: outcome }), delay };
-          tell(this.#onRetry, event);
-        }
-        return delay;
-      }
+    const decision = this.#decide(attempt, outcome, classification, remaining, at, previous);
+    const what = failed ? { error: outcome } : { result: outcome };
+    if (typeof decision === "number") {
+      if (this.#onRetry !== undefined) tell(this.#onRetry, { attempt, classification, ...what, delay: decision });
+      return decision;
     }
     if (this.#onGiveUp !== undefined) {
-      const event = {
-        attempts: attempt,
-        reason,
-        classification,
-        ...(failed ? { error: outcome } : { result: outcome }),
-      };
-      tell(this.#onGiveUp, event);
+      tell(this.#onGiveUp, { attempts: attempt, reason: decision, classification, ...what });
     }
     return -1;
+  }
+
+  #decide(
+    attempt: number,
+    outcome: unknown,
+    classification: Classification,
+    remaining: number,
+    at: number,
+    previous: number,
+  ): number | GiveUpReason {
+    if (classification === "fatal") return "fatal";
+    if (isObject(outcome) && read(outcome, "code") === "SNOWSHED_CIRCUIT_OPEN") return "circuit-open";
+    if (attempt >= this.attempts) return "attempts";
+    const asked = retryAfter(outcome, this.#clock.date());
+    let delay = this.#backoff.delay(attempt, previous, this.#clock);
+    if (asked !== undefined) {
+      if (asked > this.#maxRetryAfter) return "overload-too-long";
+      // On top of what was asked for: everyone was told the same, and must not come back at the same moment.
+      delay = this.#backoff.jitter === "none" ? Math.max(asked, delay) : asked + delay;
+    }
+    if (delay >= remaining) return "deadline";
+    // Last, so that an attempt which is not made costs nothing.
+    return this.budget?.tryWithdrawAt(at) === false ? "budget" : delay;
   }
 }
 
@@ -162,14 +163,6 @@ function tell<Event>(listener: (event: Event) => void, event: Event): void {
     queueMicrotask(() => {
       throw error;
     });
-  }
-}
-
-function codeOf(error: unknown): unknown {
-  try {
-    return (error as { code?: unknown } | null | undefined)?.code;
-  } catch {
-    return undefined;
   }
 }
 

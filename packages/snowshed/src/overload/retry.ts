@@ -1,6 +1,6 @@
 import { contextOf } from "../concurrency/child-context.ts";
 import { Context } from "../concurrency/context.ts";
-import { CanceledError, checkFunction } from "../errors.ts";
+import { CanceledError, checkFunction, invalidArgument } from "../errors.ts";
 import { classifyError, classifyValue } from "./classify.ts";
 import type { RetryPolicyOptions } from "./retry-policy.ts";
 import { discard, RetryPolicy } from "./retry-policy.ts";
@@ -38,6 +38,9 @@ export async function retry<T>(
   options?: RetryOptions<T>,
 ): Promise<T> {
   checkFunction(task, "task");
+  if (options !== undefined && (typeof options !== "object" || options === null)) {
+    throw invalidArgument(TypeError, "options", "an object", options);
+  }
   const context = options === undefined ? Context.background : contextOf(options.signal, options.clock);
   const policy = options === undefined ? standard : new RetryPolicy(options as RetryOptions, context.clock);
   context.throwIfAborted();

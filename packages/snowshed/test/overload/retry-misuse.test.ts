@@ -28,6 +28,8 @@ test.each([
   [{ onRetry: true }, "onRetry must be a function"],
   [{ onGiveUp: {} }, "onGiveUp must be a function"],
   [{ signal: {} }, "signal must be an AbortSignal or a Context"],
+  [3, "options must be an object; received 3 (number)"],
+  [null, "options must be an object"],
 ])("options %j are refused before the task is run", async (options, message) => {
   let calls = 0;
   const call = retry(() => calls++, options as unknown as RetryOptions<number>);
