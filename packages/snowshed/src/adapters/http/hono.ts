@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AdmissionOptions, Grant, Refusal } from "./admission.ts";
 import { Admission } from "./admission.ts";
 import { AdmittedRequest } from "./admitted-request.ts";
+import { continueExpected } from "./node-request.ts";
 import { attachContext } from "./request-context.ts";
 
 /** What is needed of a context of Hono. */
@@ -92,6 +93,7 @@ class HonoRequest<Outer extends HonoContextLike> extends AdmittedRequest {
   }
 
   protected override serve(): void {
+    continueExpected(nodeOf(this.#outer).incoming, this.#outgoing);
     this.#resolve(undefined);
   }
 

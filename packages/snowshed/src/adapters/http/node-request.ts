@@ -30,6 +30,11 @@ export function continueWhenAdmitted(server: Server): void {
   });
 }
 
+/** Tells the client to send what it holds back. @internal */
+export function continueExpected(request: IncomingMessage | undefined, response: ServerResponse | undefined): void {
+  if (request !== undefined && expecting.has(request)) response?.writeContinue();
+}
+
 /** A request of `node:http`, whatever framework is above it. */
 class NodeRequest<Outer> extends AdmittedRequest {
   readonly #admission: Admission<Outer>;
@@ -61,7 +66,7 @@ class NodeRequest<Outer> extends AdmittedRequest {
   }
 
   protected override serve(): void {
-    if (expecting.has(this.#request)) this.#response.writeContinue();
+    continueExpected(this.#request, this.#response);
     this.#handle(this);
   }
 

@@ -1,0 +1,13 @@
+import { describe, test } from "vitest";
+import { cases } from "../../conformance/http-server.ts";
+import { startExpress4, startExpress5, startFastify, startHono, startNode } from "./servers.ts";
+
+describe.each([
+  ["nodeHandler", startNode],
+  ["Express 5", startExpress5],
+  ["Express 4", startExpress4],
+  ["Fastify", startFastify],
+  ["Hono", startHono],
+])("%s", (_, start) => {
+  test.each(Object.entries(cases))("%s", async (_, run) => run(start));
+});
