@@ -65,8 +65,8 @@ export interface RetryPolicyOptions<T = unknown> {
 const standardBackoff = new BackoffSchedule();
 
 /**
- * Decides over each further attempt. Its options are checked and converted once, so that a call which succeeds pays for
- * none of it.
+ * Decides over each further attempt. Its options are checked and converted when it is made: who makes many calls makes
+ * one.
  *
  * @internal
  */

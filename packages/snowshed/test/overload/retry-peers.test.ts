@@ -1,4 +1,5 @@
 // What other retry and timeout libraries are known to get wrong, each by its name; found by running them.
+import type { Clock } from "snowshed";
 import { fixed, Limiter, retry, RetryBudget, timeout, TransientError } from "snowshed";
 import { describe, expect, test } from "vitest";
 import { runModule } from "../support/child-process.ts";
@@ -86,6 +87,26 @@ describe("a defect of others that retry() does not have", () => {
     await clock.advance("1m");
     expect(calls.every((call) => call.outcome.status === "rejected")).toBe(true);
     expect(attempts).toBe(110);
+  });
+
+  test("p-retry: a success costs 7.6 µs of preparing for failures. Here: no clock is read, no timer set", async () => {
+    const touched: string[] = [];
+    const untouched: Clock = {
+      now: () => touched.push("now"),
+      date: () => touched.push("date"),
+      random: () => touched.push("random"),
+      setTimeout: () => {
+        touched.push("setTimeout");
+        return () => {};
+      },
+    };
+    const options = { clock: untouched, attempts: 5, backoff: { initial: "1s", jitter: "decorrelated" } } as const;
+    expect(await retry(() => "answer", options)).toBe("answer");
+    expect(touched).toEqual([]);
+    // The control: a failure needs them.
+    void retry(fail, options).catch(() => {});
+    await drained();
+    expect(touched).toContain("setTimeout");
   });
 
   test("p-retry: the process may end during the backoff (`unref: true`). Here: it is kept running", async () => {

@@ -174,6 +174,30 @@ describe("the context of a timeout()", () => {
     expect(clock.pending).toBe(0);
   });
 
+  test("follows a foreign signal, in a clock of its own, and leaves no listener on it", async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    let listeners = 0;
+    const { addEventListener, removeEventListener } = signal;
+    signal.addEventListener = (...rest: Parameters<typeof addEventListener>) => {
+      listeners++;
+      addEventListener.apply(signal, rest);
+    };
+    signal.removeEventListener = (...rest: Parameters<typeof removeEventListener>) => {
+      listeners--;
+      removeEventListener.apply(signal, rest);
+    };
+    const late = observe(timeout(never, 100, { signal, clock }));
+    const inTime = timeout((context) => context.clock === clock, 200, { signal, clock });
+    expect([await inTime, listeners]).toEqual([true, 1]);
+    await clock.advance(100);
+    expect([late.outcome.status, listeners]).toEqual(["rejected", 0]);
+    const canceled = observe(timeout(never, 100, { signal, clock }));
+    controller.abort("stop");
+    await drained();
+    expect(canceled.outcome).toMatchObject({ status: "rejected", reason: { name: "AbortError", cause: "stop" } });
+  });
+
   test("of a caller that has gone already is never made", async () => {
     let calls = 0;
     const settled = await outcome(timeout(() => calls++, 100, { signal: AbortSignal.abort("gone") }));
