@@ -125,8 +125,8 @@ export class Limiter {
     return this.#queue?.size ?? 0;
   }
 
-  /** How many may wait now. Whoever finds so many waiting need not pay for the error of `wait()`. @internal */
-  get queueCapacity(): number {
+  /** How many may wait now. */
+  get #queueCapacity(): number {
     return this.#maxQueue === "limit" ? this.#limit : this.#maxQueue;
   }
 
@@ -212,31 +212,36 @@ export class Limiter {
   }
 
   /**
+   * Whether there is a place in the queue for one that `enter()` just refused: whoever finds none need not pay for the
+   * error that `wait()` would make of it. Sheds who has waited too long.
+   *
+   * @internal
+   */
+  mayWait(at: number, priority?: Priority): boolean {
+    const queue = this.#queue;
+    if (queue === null || this.#cutOff) return false;
+    queue.look(at);
+    this.#shedLate(queue, at);
+    return queue.size < this.#queueCapacity || queue.lastBelow(bandOf(priority)) !== null;
+  }
+
+  /**
    * Waits for a place after `enter()` found none; resolves once admitted. `maxWait` in milliseconds, or Infinity.
    *
    * @internal
    */
   wait(at: number, scope: AbortScope | null, maxWait: number, priority?: Priority): Promise<void> {
     if (scope?.isAborted) return Promise.reject(scope.abortReason);
-    const queue = this.#queue;
-    if (queue === null || maxWait <= 0 || this.#cutOff) return Promise.reject(this.refusal());
+    if (maxWait <= 0 || !this.mayWait(at, priority)) return Promise.reject(this.refusal());
+    const queue = this.#queue!;
     const band = bandOf(priority);
-    queue.look(at);
-    this.#shedLate(queue, at);
     this.#countShed(-1);
     if (this.#inflight < this.#room(band)) {
       // Not in the same step, then: nothing would wake it.
       this.#take();
       return Promise.resolve();
     }
-    if (queue.size >= (this.#maxQueue === "limit" ? this.#limit : this.#maxQueue)) {
-      const displaced = queue.lastBelow(band);
-      if (displaced === null) {
-        this.#countShed(1);
-        return Promise.reject(this.refusal());
-      }
-      this.#refuse(displaced, at);
-    }
+    if (queue.size >= this.#queueCapacity) this.#refuse(queue.lastBelow(band)!, at);
     return new Promise((resolve, reject) => {
       const waiter = new LimitWaiter(this, at, band, scope !== null, resolve, reject);
       scope?.link(waiter);

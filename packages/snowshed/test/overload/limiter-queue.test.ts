@@ -413,6 +413,27 @@ describe("what the pipeline and the adapters use", () => {
     expect([limiter.inflight, limiter.accepted, limiter.shed]).toEqual([0, 2, 1]);
   });
 
+  test("mayWait() tells whether wait() would queue it, and sheds those who are late for it", async () => {
+    const limiter = new Limiter({ algorithm: fixed(1), maxQueue: 2, clock });
+    limiter.enter(0);
+    const waits = [0, 20].map((at) => {
+      limiter.enter(at);
+      expect(limiter.mayWait(at)).toBe(true);
+      return observe(limiter.wait(at, null, Number.POSITIVE_INFINITY));
+    });
+    limiter.enter(21);
+    expect([limiter.mayWait(21), limiter.mayWait(21, "high"), limiter.mayWait(120), limiter.queued]).toEqual([
+      false,
+      true,
+      false,
+      2,
+    ]);
+    expect([limiter.mayWait(121), limiter.queued, limiter.shed]).toEqual([true, 0, 3]);
+    await drained();
+    expect(waits.map((each) => each.outcome.status)).toEqual(["rejected", "rejected"]);
+    expect(new Limiter({ algorithm: fixed(1) }).mayWait(0)).toBe(false);
+  });
+
   test("wait() takes a place that has become free meanwhile, since nothing would wake it", async () => {
     const limiter = new Limiter({ algorithm: fixed(1), maxQueue: 1, clock });
     limiter.enter(0);

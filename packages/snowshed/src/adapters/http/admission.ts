@@ -141,8 +141,8 @@ export class Admission<Request> {
     if (over !== undefined) return this.refuse(request, "quota", toMilliseconds(over, "quota"));
     this.loopLag?.use();
     const admitted = this.limiter.enter(at, priority);
-    // Without priorities nobody can be displaced: spare the error that wait() would make of it.
-    const isFull = !admitted && priority === undefined && this.limiter.queued >= this.limiter.queueCapacity;
+    // Spares the error that wait() would make of it.
+    const isFull = !admitted && !this.limiter.mayWait(at, priority);
     return isFull ? this.refuse(request, "limit") : { at, unseen, timeLeft, priority, admitted };
   }
 

@@ -5,7 +5,7 @@
 export interface LimitSample {
   /** Milliseconds from admission to the end of the work; the wait in a queue before it is not part of it. */
   readonly latency: number;
-  /** How many were admitted and not ended when this one was admitted, itself included. */
+  /** How many were in flight when it ended, itself included. */
   readonly inflight: number;
   /** The work ended because something was overloaded: a timeout, a 503. Other failures are no samples. */
   readonly dropped: boolean;
