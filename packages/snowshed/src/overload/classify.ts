@@ -213,8 +213,8 @@ function namedRank(error: object, budget: { left: number }, depth: number): Rank
 
 function rankOfCode(error: object, code: string): Rank {
   if (code === "") return 0;
-  // No free port to connect from is something else than no such address to listen on.
-  return (code.startsWith("EADDR") ? codes.find(`${text(error, "syscall")}:${code}`) : 0) || codes.find(code);
+  // A file that is not there is fatal; a socket file that is not there is a server that is not up.
+  return (text(error, "syscall") === "connect" ? codes.find(`connect:${code}`) : 0) || codes.find(code);
 }
 
 function text(error: object, key: string): string {

@@ -182,7 +182,7 @@ describe("clients", () => {
     [
       "no port to connect from",
       Object.assign(new Error("connect"), { code: "EADDRNOTAVAIL", syscall: "connect" }),
-      "overload",
+      "transient",
       true,
     ],
     [

@@ -196,7 +196,6 @@ describe("properties", () => {
         const wait = retryAfter(outcome, 0);
         expect(wait === undefined || (wait >= 0 && wait <= 86_400_000)).toBe(true);
       }),
-      { numRuns: 2000 },
     );
   });
 

@@ -1,7 +1,5 @@
 // Errors as Node.js, undici and fetch really make them: sockets, TLS, files, cancellation.
-import { execFileSync } from "node:child_process";
 import { lookup } from "node:dns/promises";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { get } from "node:http";
 import type { AddressInfo, NetConnectOpts, Server, Socket } from "node:net";
@@ -14,29 +12,16 @@ import { connect as connectTls, createServer as createTlsServer } from "node:tls
 import type { Classification } from "snowshed";
 import { classify, Context, retryAfter } from "snowshed";
 import { Agent, Client, interceptors, request } from "undici";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { isCongestion } from "../../src/overload/classify.ts";
+import { selfSignedCertificate } from "../support/certificate.ts";
 import { startServer } from "../support/http-server.ts";
 
 const servers: Server[] = [];
 const sockets = new Set<Socket>();
-let folder: string;
-let key: Buffer;
-let cert: Buffer;
-
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "snowshed-classify-"));
-  const [keyFile, certFile] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const files = ["-keyout", keyFile, "-out", certFile];
-  execFileSync("openssl", ["req", "-x509", ...curve, ...files, "-days", "1", "-subj", "/CN=localhost"], {
-    stdio: "ignore",
-  });
-  [key, cert] = [readFileSync(keyFile), readFileSync(certFile)];
-});
+const { key, cert } = selfSignedCertificate("localhost");
 
 afterAll(async () => {
-  rmSync(folder, { recursive: true });
   for (const socket of sockets) socket.destroy();
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
 });
@@ -188,21 +173,11 @@ const rows: readonly Row[] = [
     async () => netError({ port: await refusing(), host: "127.0.0.1" }),
   ],
   [
-    "net, all addresses of a host refused",
-    "AggregateError",
+    "net, a Unix socket that is not there",
+    "ENOENT",
     "transient",
     false,
-    async () =>
-      netError({
-        port: await refusing(),
-        host: "two.test",
-        autoSelectFamily: true,
-        lookup: (_host, _options, callback) =>
-          callback(null, [
-            { address: "127.0.0.1", family: 4 },
-            { address: "127.0.0.2", family: 4 },
-          ]),
-      }),
+    () => netError({ path: join(tmpdir(), "snowshed-no-such.sock") }),
   ],
   [
     "undici, no headers in time",
@@ -230,7 +205,13 @@ const rows: readonly Row[] = [
     false,
     () => errorOf((async () => request("ftp://127.0.0.1/"))()),
   ],
-  ["a file that is not there", "ENOENT", "fatal", false, () => errorOf(readFile(join(folder, "none")))],
+  [
+    "a file that is not there",
+    "ENOENT",
+    "fatal",
+    false,
+    () => errorOf(readFile(new URL("no-such-file", import.meta.url))),
+  ],
   ["a wrong argument", "ERR_INVALID_ARG_TYPE", "fatal", false, () => errorOf((async () => Buffer.from(1 as never))())],
   [
     "text that is not JSON",
@@ -263,6 +244,22 @@ describe("real errors", () => {
     expect([error.code, error.name, cause.code, cause.name, cause.message]).toContain(makes);
     expect(classify(error)).toBe(classification);
     expect(isCongestion(classification, error)).toBe(congested);
+  });
+
+  test("all addresses of a host, of which one may be of a kind that this machine does not have", async () => {
+    const error = await netError({
+      port: await refusing(),
+      host: "both.test",
+      autoSelectFamily: true,
+      lookup: (_host, _options, callback) =>
+        callback(null, [
+          { address: "127.0.0.1", family: 4 },
+          { address: "::1", family: 6 },
+        ]),
+    });
+    expect(error).toBeInstanceOf(AggregateError);
+    expect((error as AggregateError).errors).toHaveLength(2);
+    expect(classify(error)).toBe("transient");
   });
 
   test("a name that does not exist, or that nobody could be asked for", async () => {

@@ -148,6 +148,15 @@ describe("of an AggregateError the worst counts", () => {
     expect(classify(new AggregateError(["text", { status: 503, headers: {} }]))).toBe("overload");
   });
 
+  test("a machine without IPv6 is no reason to give up a server whose IPv4 address refuses", () => {
+    for (const code of ["EAFNOSUPPORT", "EADDRNOTAVAIL", "ENETUNREACH"]) {
+      const members = [coded("ECONNREFUSED", { syscall: "connect" }), coded(code, { syscall: "connect" })];
+      const error = Object.assign(new AggregateError(members), { code: "ECONNREFUSED" });
+      expect(classify(new TypeError("fetch failed", { cause: error }))).toBe("transient");
+    }
+    expect(classify(coded("EAFNOSUPPORT", { syscall: "listen" }))).toBe("fatal");
+  });
+
   test("a list of validation errors is no AggregateError", () => {
     expect(classify(Object.assign(new Error("x"), { errors: [new TypeError("y")] }))).toBe("transient");
   });
