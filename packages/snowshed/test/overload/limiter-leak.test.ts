@@ -1,4 +1,5 @@
 // What is left of a wait or a permit that is over: nothing, however long the limiter and the context live on.
+import { getEventListeners } from "node:events";
 import type { CancelContext, LimitPermit } from "snowshed";
 import { Context, fixed, Limiter } from "snowshed";
 import { FakeClock } from "snowshed/testing";
@@ -81,5 +82,27 @@ describe("what stays behind", () => {
     expect(await collected(() => holder((permit) => permit.success()))).toBe(true);
     expect(await collected(() => holder(() => {}))).toBe(false);
     for (const permit of held) permit.ignore();
+  });
+
+  test.each<readonly [string, (scene: Scene) => unknown, boolean]>([
+    ["admitted", ({ open }) => open(), true],
+    ["too long for its maxWait", ({ clock }) => clock.advance("1h"), true],
+    ["still going on: the check would see a leak", () => {}, false],
+  ])("of a wait does not tie its limiter to the context: %s", async (_name, end, gone) => {
+    const clock = new FakeClock();
+    const context = Context.root({ clock }).withCancel();
+    const { signal } = new AbortController();
+    const scene = async (source: AbortSignal | Context): Promise<WeakRef<Limiter>> => {
+      const limiter = new Limiter({ algorithm: fixed(1), maxQueue: 2, clock });
+      const permit = limiter.tryAcquire()!;
+      void observe(limiter.acquire({ signal: source, maxWait: gone ? "1h" : undefined }));
+      await end({ clock, limiter, context, open: () => permit.ignore() });
+      await drained();
+      return new WeakRef(limiter);
+    };
+    expect(await collected(() => scene(context))).toBe(gone);
+    expect(await collected(() => scene(signal))).toBe(gone);
+    expect(getEventListeners(signal, "abort")).toHaveLength(gone ? 0 : 1);
+    context.cancel();
   });
 });
