@@ -128,6 +128,7 @@ class Race<T> extends AbortNode {
   /** The caller's abort. The attempts' contexts are children of the same scope: they are aborted already. */
   override notify(): void {
     this.#settle();
+    if (this.#worst !== undefined) drop(this.#worst);
     this.#reject(this.#parent.reason);
   }
 

@@ -238,6 +238,20 @@ describe("canceling hedge()", () => {
     expect([attempts.canceled, clock.pending]).toEqual([[true, true], 0]);
   });
 
+  test("lets go of a refusal that was kept in case nothing better came", async () => {
+    let canceled = 0;
+    const context = root.withCancel();
+    const attempts = new Attempts({ signal: context });
+    await clock.advance(100);
+    const body = new ReadableStream({ cancel: () => void canceled++ });
+    attempts.bodies[0]!.resolve(new Response(body, { status: 503 }));
+    await drained();
+    expect([canceled, attempts.call.outcome]).toEqual([0, { status: "pending" }]);
+    context.cancel();
+    await drained();
+    expect(canceled).toBe(1);
+  });
+
   test("beforehand refuses", async () => {
     let calls = 0;
     const call = hedge(() => calls++, { delay: 1, signal: AbortSignal.abort() });
