@@ -107,9 +107,10 @@ export class CircuitBreaker {
   #openedAt = 0;
   /** `Infinity` when it was opened by hand. */
   #openTime = 0;
-  /** The same without jitter: what doubles. 0 before the first opening. */
+  /** The same without jitter: what doubles. */
   #openPeriod = 0;
   #openReason = "";
+  /** By its probes: after that, for a while, an opening is one more in a row. */
   #closedAt = Number.NEGATIVE_INFINITY;
   #probes: Probes | null = null;
 
@@ -210,7 +211,6 @@ export class CircuitBreaker {
 
   /** Closes it, and forgets all it has counted. Results of calls under way no longer count. */
   close(): void {
-    this.#openPeriod = 0;
     this.#close("closed by hand", Number.NEGATIVE_INFINITY);
   }
 
