@@ -1,5 +1,5 @@
-// `npm start`: builds, then runs the command line in this process. Without arguments it runs the main job on its
-// embedded servers; `npm start -- fetch urls.txt` passes on what it is given.
+// `npm start`: builds, then runs the command line in this process. Without arguments it is the
+// demonstration; `npm start -- fetch urls.txt` passes on what it is given.
 import { existsSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "./build.mjs";
@@ -11,7 +11,7 @@ if (!build() || !existsSync(bin)) {
   console.error("The build failed: nothing was started.");
   process.exitCode = 2;
 } else {
-  process.argv.splice(1, process.argv.length, bin, ...(given.length > 0 ? given : ["fetch", "--example"]));
+  process.argv.splice(1, process.argv.length, bin, ...(given.length > 0 ? given : ["demo"]));
   // npm runs scripts in the folder of package.json; paths in the arguments are meant from where the user stands.
   if (process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
   await import(pathToFileURL(bin).href);

@@ -27,7 +27,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   const notes = new Notes(io.stderr);
   let code: number = exitCode.ok;
   const program = new Command("snowshed")
-    .description("Many HTTP calls, aggregated, that never take the caller down.")
+    .description("Keeps services standing when something behind them slows down or fails.")
     .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
