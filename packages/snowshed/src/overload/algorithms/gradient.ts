@@ -1,15 +1,63 @@
+import { LatencyWindow } from "./latency-window.ts";
 import type { LimitBounds } from "./bounds.ts";
 import { checkBounds, clamp } from "./bounds.ts";
 import type { LimitAlgorithm, LimitSample } from "./limit-algorithm.ts";
-import { LatencyWindow } from "./latency-window.ts";
 
 export interface GradientOptions extends LimitBounds {}
 
-const tune: Record<string, number> = (globalThis as { tune?: Record<string, number> }).tune ?? {};
-const K = (name: string, otherwise: number): number => tune[name] ?? otherwise;
+/** Logarithms are compared: a latency 1.41 and 1.35 times another, and one that differs by 16 %. */
+const muchLonger = 0.35;
+const longer = 0.3;
+const near = 0.15;
+/** More drops than this, beyond those that no lower limit cures, are an overload whatever the latency. */
+const tooManyDropped = 0.1;
+/** A full limit for so long, in milliseconds, is an overload and no burst: worth a probe. */
+const sustained = 1500;
+/** Between two probes, while saturated: at first, and at most when each one finds what is known already. */
+const firstProbe = 10_000;
+const rarestProbe = 60_000;
 
+/**
+ * Finds how much may run at once from how latency and load move together, without being told a capacity or a latency:
+ * the default of {@link Limiter}.
+ *
+ * Work that waits for other work takes longer than it would alone. Of `n` in flight at `r` times the latency without a
+ * queue, `n / r` are served and the rest wait. The limit is moved to what is served, plus a margin in which a queue is
+ * no harm: the larger of its square root and a share of it, which is larger where service times spread more.
+ *
+ * What is measured are windows of at least 250 ms and as many samples as the limit, and long enough that the mean
+ * latency is known within 10 %. A limit that is not reached is not raised. It begins by doubling per window, until the
+ * latency follows. Three guards keep the latency without a queue true:
+ *
+ * - *Little's law*: the limit was lowered by a third, and the latency did not follow as it must if the queue were ours:
+ *   then something behind has become slower, and its latency is the new measure;
+ * - *probe*: after 1.5 s at the limit, and then every 10 s up to every 60 s of it, the limit is lowered for one window,
+ *   below what is served, and further as long as the latency follows: it finds what is hidden by an overload that was
+ *   there from the beginning;
+ * - *floor*: at a limit of 1 there is no queue, so what is measured there is the latency without one.
+ *
+ * More than 10 % dropped halves the limit; if that cures nothing, such a share is taken as normal.
+ *
+ * @example
+ * ```ts
+ * import { gradient } from "snowshed";
+ *
+ * const algorithm = gradient({ initial: 10 });
+ * // Ten at a time, and none waits for another: there is room for more.
+ * for (let at = 0; at < 3000; at += 4) algorithm.sample({ latency: 40, inflight: 10, dropped: false, at });
+ * console.log(algorithm.limit > 10); // true
+ * ```
+ */
 export function gradient(options: GradientOptions = {}): LimitAlgorithm {
   return new Gradient(options);
+}
+
+/** A window, as it was before the limit was lowered. */
+interface Mark {
+  readonly limit: number;
+  readonly inflight: number;
+  readonly mean: number;
+  readonly dropped: number;
 }
 
 class Gradient implements LimitAlgorithm {
@@ -18,23 +66,23 @@ class Gradient implements LimitAlgorithm {
   #limit: number;
   /** Logarithm of the latency without a queue of our own; NaN: not known. */
   #baseline = Number.NaN;
-  /** What was measured before the limit was last lowered by much: 0 = nothing to compare. */
-  #limitBefore = 0;
-  #latencyBefore = 0;
-  #droppedBefore = 0;
-  /** Share of drops that no lower limit cures. */
+  /** The same of the very first window, in which only the shortest work can have ended; NaN before it. */
+  #first = Number.NaN;
+  /** While starting: what the limit was when the window began; else 0. */
+  #startLimit: number;
+  /** The share of drops that no lower limit cures. */
   #droppedAnyway = 0;
-  /** While the limit is lowered to see whether the latency falls with it: the limit to return to; else 0. */
-  #probeFrom = 0;
-  #lastProbe = Number.NaN;
-  #probeEvery = 0;
-  #probeBase = 0;
+  /** What a lower limit is to be compared with. */
+  #cutFrom: Mark | null = null;
+  /** While probing: what was before. */
+  #probeFrom: Mark | null = null;
   #saturatedSince = Number.NaN;
+  #lastProbe = Number.NEGATIVE_INFINITY;
+  #probeEvery = firstProbe;
 
   constructor(options: GradientOptions) {
     this.#bounds = checkBounds(options);
-    this.#limit = this.#bounds.initial;
-    this.#probeEvery = K("probe", 10_000);
+    this.#limit = this.#startLimit = this.#bounds.initial;
   }
 
   get limit(): number {
@@ -44,95 +92,151 @@ class Gradient implements LimitAlgorithm {
   sample(sample: LimitSample): void {
     const window = this.#window;
     if (!window.add(sample, this.#limit, this.#baseline)) return;
-    if (!window.isComplete(this.#limit, this.#probeFrom > 0)) return;
+    const isStarting = this.#startLimit > 0;
+    if (isStarting && !sample.dropped && sample.inflight >= 0.8 * this.#limit) {
+      this.#set(Math.min(this.#limit + 1, 2 * this.#startLimit));
+    }
+    if (!window.isComplete(this.#limit, isStarting)) return;
     const before = this.#limit;
-    this.#evaluate(sample.at);
-    window.begin(sample.at, Math.abs(this.#limit - before) > 0.1 * before);
+    // After the first one, as after a change: wait until also long work can have ended.
+    const isFirst = Number.isNaN(this.#first);
+    if (!Number.isNaN(window.mean)) this.#evaluate(sample.at);
+    window.begin(sample.at, isFirst || Math.abs(this.#limit - before) > 0.1 * before);
   }
 
   #evaluate(at: number): void {
-    const window = this.#window;
-    const { mean, error, saturation, inflight, dropped } = window;
-    if (Number.isNaN(this.#baseline)) this.#baseline = mean;
-    if (this.#probeFrom > 0) return this.#probed(at);
-
-    const isSaturated = saturation >= 0.5;
-    const share = dropped - this.#droppedAnyway;
+    const { mean, error, saturation, inflight, dropped } = this.#window;
+    if (this.#startLimit > 0 && this.#start(at)) return;
+    if (this.#probeFrom !== null) return this.#endProbe(at, this.#probeFrom);
     this.#droppedAnyway = Math.min(this.#droppedAnyway, dropped);
-
-    // (i) Little check: the limit was lowered, and neither latency nor losses followed: not our queue.
-    if (this.#limitBefore > 0 && this.#limit <= 0.6 * this.#limitBefore) {
-      const fell = mean - error < this.#latencyBefore - 0.16 || dropped < 0.85 * this.#droppedBefore;
-      if (!fell && isSaturated) {
-        this.#baseline = mean;
-        this.#droppedAnyway = dropped;
-        this.#set(this.#limitBefore);
-        this.#limitBefore = 0;
-        return;
-      }
-      this.#limitBefore = 0;
+    if (this.#isNotOurs()) {
+      this.#adopt(mean, at);
+      this.#droppedAnyway = dropped;
+      this.#set(this.#cutFrom!.limit);
+      this.#cutFrom = null;
+      return;
     }
-    // Baseline
-    const gap = mean - this.#baseline;
-    if (this.#limit < 2 && isSaturated) this.#baseline += 0.5 * gap;
-    else if (gap < -2 * error) this.#baseline += 0.5 * (gap + error);
-    else if (gap < 2 * error && window.count >= 20) this.#baseline += 0.1 * gap * Math.min(1, window.count / 200);
+    this.#follow(at);
 
-    const ratio = Math.exp(Math.max(0, mean - error - this.#baseline));
     const limit = this.#limit;
-    if (share > 0.1) {
-      this.#remember(mean, dropped);
+    const isSaturated = saturation >= 0.5;
+    if (!isSaturated) this.#saturatedSince = Number.NaN;
+    else if (Number.isNaN(this.#saturatedSince)) this.#saturatedSince = at;
+    if (dropped - this.#droppedAnyway > tooManyDropped) {
+      this.#markCut();
       return this.#set(0.5 * Math.min(limit, Math.max(inflight, 1)));
     }
-    if (saturation < 0.05) return;
-    const busy = inflight / ratio;
-    const idle = Math.max(0, 1 - saturation / 0.6);
-    const slack = Math.max(K("share", 0.3) * busy, K("root", 1) * Math.sqrt(busy), K("few", 1)) + K("idle", 3) * idle;
-    const target = busy + slack;
-    if (target >= limit) {
-      this.#limitBefore = 0;
-      this.#set(ratio < 1.1 ? Math.max(target, 1.6 * limit + 1) : limit + 0.5 * (target - limit));
-    } else if (isSaturated || saturation > 0.3) {
-      // (ii) probe
-      this.#remember(mean, dropped);
-      this.#set(Math.max(target, 0.5 * limit));
+    // In doubt, latency has not risen.
+    const ratio = Math.exp(Math.max(0, mean - error - this.#baseline));
+    const target = this.#target(inflight / ratio, saturation);
+    if (target < limit) {
+      if (!isSaturated && inflight <= target) return;
+      this.#markCut();
+      // A service that thrashes serves less than it could: what it serves is then no measure of it.
+      const step = ratio < 2.5 ? (limit + target) / 2 : Math.max(target, limit / Math.sqrt(ratio), 0.2 * limit);
+      this.#set(step);
+    } else if (saturation >= 0.05) {
+      this.#cutFrom = null;
+      const isFree = isSaturated && ratio < 1.1;
+      this.#set(isFree ? Math.max(target, 1.6 * Math.floor(limit)) : (limit + target) / 2);
     }
-    if (isSaturated) {
-      if (Number.isNaN(this.#lastProbe)) this.#lastProbe = at;
-      if (at - this.#lastProbe >= this.#probeEvery || (ratio >= 1.1 && this.#probeBase === 0)) {
-        this.#probeFrom = this.#limit;
-        this.#probeBase = mean;
-        this.#latencyBefore = mean;
-        this.#limitBefore = 0;
-        this.#set(this.#limit / 2);
-      }
+    const isSteady = target > 0.7 * limit && target < 1.2 * limit;
+    if (at - this.#saturatedSince >= sustained && isSteady && at - this.#lastProbe >= this.#probeEvery) {
+      this.#probeFrom = { limit, inflight, mean, dropped };
+      this.#cutFrom = null;
+      // Below what is served, if the baseline is right; halfway to what is in flight, since it may be too low.
+      this.#set(Math.round(0.375 * inflight * (1 + 1 / ratio)));
     }
   }
 
-  #remember(mean: number, dropped: number): void {
-    if (this.#limitBefore > 0) return;
-    this.#limitBefore = this.#limit;
-    this.#latencyBefore = mean;
-    this.#droppedBefore = dropped;
+  /** Looks at a window of the start; returns whether the start goes on. */
+  #start(at: number): boolean {
+    const { mean, error, dropped } = this.#window;
+    if (Number.isNaN(this.#first)) {
+      this.#first = mean;
+      this.#startLimit = this.#limit;
+      return true;
+    }
+    // What ends first is what takes the least time, but not by more than a half.
+    if (Number.isNaN(this.#baseline)) this.#baseline = Math.min(mean, this.#first + Math.LN2);
+    if (mean - error - this.#baseline < muchLonger && dropped < tooManyDropped) {
+      // Up to twice as many were in flight, and did not wait for each other: they would have taken twice as long.
+      this.#follow(at);
+      this.#startLimit = this.#limit;
+      return true;
+    }
+    this.#startLimit = 0;
+    return false;
   }
 
-  #probed(at: number): void {
-    const { mean, error } = this.#window;
-    const fell = mean + error < this.#latencyBefore - 0.16;
-    if (fell && this.#limit > Math.max(1, this.#bounds.minimum)) {
-      this.#latencyBefore = mean;
-      this.#probeBase = mean;
-      return this.#set(this.#limit / 2);
+  /** Little's law: whether a lower limit did not make the latency fall as it must if the queue were our own. */
+  #isNotOurs(): boolean {
+    const from = this.#cutFrom;
+    const { mean, inflight, saturation, dropped } = this.#window;
+    if (from === null || saturation < 0.5 || this.#limit > 0.65 * from.limit) return false;
+    const expected = Math.max(this.#baseline, from.mean + Math.log(inflight / from.inflight));
+    if (from.mean - expected > longer && mean > (from.mean + expected) / 2 && dropped >= 0.7 * from.dropped)
+      return true;
+    // It was: the next cut is compared with this one.
+    this.#cutFrom = null;
+    return false;
+  }
+
+  /** Remembers the worst window of a series of cuts: an overload that still grows would look as if cuts did not help. */
+  #markCut(): void {
+    const { mean, inflight, dropped } = this.#window;
+    if (this.#cutFrom !== null && mean < this.#cutFrom.mean) return;
+    this.#cutFrom = { limit: this.#limit, inflight, mean, dropped };
+  }
+
+  /** Moves the baseline: down at once, up only where no limit was in the way, and slowly. */
+  #follow(at: number): void {
+    const { mean, error, saturation, count } = this.#window;
+    const gap = mean - this.#baseline;
+    if (this.#limit < 2 && saturation >= 0.5) this.#baseline += 0.5 * gap;
+    else if (gap < -longer) this.#adopt(mean + error, at);
+    else if (gap < -2 * error) this.#baseline += gap + error;
+    else if (saturation < 0.05) {
+      this.#baseline += (gap < 2 * error ? 0.2 : 0.01) * gap * Math.min(1, count / 100);
     }
-    const measured = fell ? mean : Math.min(mean, this.#latencyBefore);
-    const before = this.#baseline;
-    this.#baseline = Math.min(measured, Math.max(mean, this.#baseline));
+  }
+
+  /** What `busy` need, and a margin. */
+  #target(busy: number, saturation: number): number {
+    const share = 0.2 + 0.3 * this.#window.deviation;
+    const margin = Math.max(share * busy, Math.sqrt(busy), 1.3);
+    // A limit that is only reached now and then may be higher: small services need room for bursts.
+    return busy + margin + 3 * Math.max(0, 1 - saturation / 0.8);
+  }
+
+  #endProbe(at: number, from: Mark): void {
+    const { mean, error, inflight, saturation } = this.#window;
+    const gap = mean - this.#baseline;
+    const tolerance = Math.max(near, 2 * error);
     this.#lastProbe = at;
-    this.#probeEvery = Math.abs(before - this.#baseline) < 0.1 ? Math.min(2 * this.#probeEvery, 80_000) : K("probe", 10_000);
-    // As much as the new baseline says the limit before the probe was worth.
-    const from = this.#probeFrom;
-    this.#probeFrom = 0;
-    this.#set(fell ? this.#limit * 2 : from * Math.min(1, Math.exp(this.#baseline - before) * 1));
+    if (gap < -tolerance && this.#limit > this.#bounds.minimum && saturation >= 0.5) {
+      // There was a queue in what seemed to be none: on, until there is none.
+      this.#adopt(mean, at);
+      return this.#set(Math.round(inflight / 2));
+    }
+    this.#probeFrom = null;
+    if (Math.abs(gap) <= tolerance) {
+      this.#baseline += 0.5 * gap;
+      this.#probeEvery = Math.min(2 * this.#probeEvery, rarestProbe);
+    } else {
+      this.#adopt(mean, at);
+    }
+    // What the former limit was worth by what is known now; at least what has just been seen to be served.
+    const before = from.inflight / Math.exp(Math.max(0, from.mean - this.#baseline));
+    const now = inflight / Math.exp(Math.max(0, mean - this.#baseline));
+    this.#set(Math.min(from.limit, this.#target(Math.max(before, now), 1)));
+  }
+
+  /** Takes what may be wrong, too: a probe will look at it before long. */
+  #adopt(baseline: number, at: number): void {
+    this.#baseline = baseline;
+    this.#probeEvery = firstProbe;
+    this.#lastProbe = at;
   }
 
   #set(limit: number): void {
