@@ -342,7 +342,9 @@ const guarding: Check[] = [
       const client = bench.client({ limiter: small(bench, 2) });
       const admitted = [client.call(server.origin), client.call(server.origin)].map((call) => statusAndText(call));
       await until(() => held.length === 2, "two requests");
-      expect(await codeOfRejection(client.call(server.origin))).toBe("SNOWSHED_LIMIT_EXCEEDED");
+      const refused = observe(client.call(server.origin));
+      await until(() => refused.outcome.status === "rejected", "the refusal");
+      expect(refused.outcome).toMatchObject({ reason: { code: "SNOWSHED_LIMIT_EXCEEDED" } });
       expect(bench.clock.pending).toBe(0);
       for (const answer of held) answer();
       expect(await Promise.all(admitted)).toEqual([
@@ -542,6 +544,7 @@ const ending: Check[] = [
   },
   {
     name: "the time left goes out with every attempt",
+    needs: "deadlines of signals",
     async run(bench) {
       const sent: unknown[] = [];
       const server = await bench.http((request, response, arrived) => {

@@ -15,7 +15,7 @@ import { isRepeatableBody } from "./repeatable-body.ts";
 import { drainBody, trackBody } from "./response-body.ts";
 
 /** That of the platform, of undici, or one with the same arguments. */
-export type FetchLike = (input: never, init?: never) => Promise<Response>;
+export type FetchLike = (...parameters: never) => Promise<Response>;
 
 /** What `wrapFetch` makes of it: the same, and `signal` may be a {@link Context}. */
 export type ProtectedFetch<Fetch extends FetchLike> = (
