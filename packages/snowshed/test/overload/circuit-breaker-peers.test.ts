@@ -236,7 +236,7 @@ test("a call finds the AsyncLocalStorage of its caller, in every state", async (
   expect(await storage.run("probe", read)).toBe("probe");
 });
 
-describe("memory:", () => {
+describe("memory:", { timeout: 30_000 }, () => {
   test("calls under one signal leave no listener on it, whatever becomes of them", async () => {
     const clock = new FakeClock();
     const breaker = new CircuitBreaker({ clock, consecutiveFailures: 3 });

@@ -83,7 +83,7 @@ describe("too many keys", () => {
     expect(keyed.size).toBe(10);
   });
 
-  test("leave nothing of those pushed out", async () => {
+  test("leave nothing of those pushed out", { timeout: 30_000 }, async () => {
     const make = (maxKeys: number) => {
       const keyed = new Keyed((key) => ({ key }), { maxKeys });
       return { keyed, first: () => new WeakRef(keyed.get("first")) };

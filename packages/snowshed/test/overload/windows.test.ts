@@ -40,7 +40,7 @@ describe("CountWindow", () => {
     expect(held(window, 0)).toEqual([2, 1]);
   });
 
-  test("agrees with a list of everything", () => {
+  test("agrees with a list of everything", { timeout: 30_000 }, () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 20 }), fc.array(fc.boolean(), { maxLength: 100 }), (size, outcomes) => {
         const window = new CountWindow(size);
@@ -108,7 +108,7 @@ describe("TimeWindow", () => {
     expect(held(window, 195)).toEqual([0, 0]);
   });
 
-  test("holds what is younger than all slices but one, and nothing as old as the window", () => {
+  test("holds what is younger than all slices but one, and nothing as old as the window", { timeout: 30_000 }, () => {
     const shape = fc.record({ length: fc.integer({ min: 1, max: 2000 }), slices: fc.integer({ min: 1, max: 12 }) });
     fc.assert(
       fc.property(shape, steps, ({ length, slices }, outcomes) => {
@@ -163,7 +163,7 @@ describe("a TimeWindow whose clock goes back", () => {
     },
   );
 
-  test("in any way is right again two windows after it went on", () => {
+  test("in any way is right again two windows after it went on", { timeout: 30_000 }, () => {
     const readings = fc.oneof(fc.double(), fc.integer({ min: -500, max: 500 }));
     fc.assert(
       fc.property(fc.array(readings, { maxLength: 30 }), fc.integer({ min: -1000, max: 1000 }), (before, start) => {
