@@ -131,8 +131,8 @@ export class Call<T> extends AbortNode implements Expiring {
     if (this.settled) return;
     const again = !refused && (classification === "transient" || classification === "overload");
     if (!failed && !again) return this.#succeed(outcome as T);
-    if (again && this.#hedgeTimer !== null) {
-      // No need to wait for what the next attempt was to be compared with.
+    if (!refused && classification === "transient" && this.#hedgeTimer !== null) {
+      // No need to wait for what the next attempt was to be compared with. After an overload it would only add to that.
       this.plan.hedge!.remove(this.#hedgeTimer);
       this.hedge();
       if (this.settled) return;
