@@ -57,5 +57,5 @@ await load("limiter", clock, (query, caller, priority) => limiter.run(query, { s
 // nothing calm { checkout: 0, search: 0, late: 200, refused: 0 }
 // nothing calm { checkout: 0, search: 0, late: 200, refused: 0 }
 // limiter overload { checkout: 198, search: 199, late: 0, refused: 596 }
-// limiter calm { checkout: 22, search: 45, late: 0, refused: 40 }
+// limiter calm { checkout: 22, search: 46, late: 0, refused: 39 }
 // limiter calm { checkout: 20, search: 78, late: 0, refused: 1 }

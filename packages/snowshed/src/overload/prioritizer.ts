@@ -90,7 +90,7 @@ export class Prioritizer {
 
   /** How many of `limit` places a band may use: one at the least. @internal */
   room(limit: number, band: number): number {
-    // Rounded up: of a small limit a reserve would be a large part. Less a little: 0.6 * 5 is not always 3.
+    // Rounded up: of a small limit a reserve would be a large part. Less a little: 0.55 * 100 is not quite 55.
     return Math.max(1, Math.ceil(limit * this.#shares[band]! - 1e-9));
   }
 
@@ -138,10 +138,8 @@ export class Prioritizer {
   /** Lowers the cut-off so that of those who came in the window about `count` would have passed. */
   #fallTo(count: number): void {
     let level = 0;
-    for (let sum = 0; level < this.#cutoff; level++) {
-      sum += this.#offered[level]!;
-      if (sum > count) break;
-    }
-    this.#cutoff = Math.max(1, level);
+    // The level that exceeds it still passes: it may be one user that sends nearly everything.
+    for (let sum = 0; level < this.#cutoff && sum <= count; level++) sum += this.#offered[level]!;
+    this.#cutoff = level;
   }
 }

@@ -44,6 +44,9 @@ describe("the shares", () => {
     const prioritizer = new Prioritizer({ shares: { low: 0.1, normal: 0.5 } });
     const limiter = new Limiter({ algorithm: fixed(10), prioritizer });
     expect(["low", "normal", "high"].map((priority) => admitted(limiter, priority as Priority))).toEqual([1, 4, 4]);
+    // 0.55 * 100 is a little more than 55 to a computer.
+    const exact = new Limiter({ algorithm: fixed(100), prioritizer: new Prioritizer({ shares: { low: 0.55 } }) });
+    expect(admitted(exact, "low")).toBe(55);
   });
 
   test("hold back the low in the queue, and nobody behind them", async () => {
@@ -210,6 +213,39 @@ describe("the cut-off", { timeout: 30_000 }, () => {
     await clock.advance("1m");
     limiter.tryAcquire({ priority: "low" })!.ignore();
     expect(prioritizer.cutoff).toBe(1);
+  });
+
+  test("falls by half at the most with each window, and not below the first level", async () => {
+    const clock = new FakeClock();
+    const prioritizer = new Prioritizer({ clock });
+    const limiter = new Limiter({ algorithm: fixed(1), prioritizer, clock });
+    limiter.tryAcquire();
+    const cutoffs: number[] = [];
+    for (let round = 0; round < 3000; round++) {
+      limiter.tryAcquire({ priority: bands[round % 4]! });
+      await clock.advance(1);
+      if (prioritizer.cutoff !== cutoffs.at(-1)) cutoffs.push(prioritizer.cutoff);
+    }
+    // All are refused: of 250 the first half pass, then a quarter.
+    for (const [index, cutoff] of cutoffs.slice(1, 4).entries()) {
+      expect(Math.abs(cutoff - 0.5 ** (index + 1))).toBeLessThan(0.06);
+    }
+    expect(Math.min(...cutoffs)).toBeGreaterThan(0);
+  });
+
+  test("does not shut out a user that sends nearly everything", async () => {
+    const clock = new FakeClock();
+    const limiter = new Limiter({ algorithm: fixed(1), prioritizer: new Prioritizer({ clock }), clock });
+    const priority: Priority = { band: "normal", user: "the only tenant" };
+    let served = 0;
+    for (let round = 0; round < 1000; round++) {
+      // One of five can be served.
+      const permits = [1, 2, 3, 4, 5].map(() => limiter.tryAcquire({ priority }));
+      served += permits.filter((permit) => permit !== undefined).length;
+      for (const permit of permits) permit?.success();
+      await clock.advance(10);
+    }
+    expect(served).toBe(1000);
   });
 
   test("does not move for the few: a burst at ordinary load cuts nobody off", async () => {
