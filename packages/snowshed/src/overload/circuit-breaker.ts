@@ -36,7 +36,10 @@ export interface CircuitBreakerOptions {
   readonly minimumCalls?: number | undefined;
   /** Opens when at least this share of the calls in the window failed: in (0, 1]. Default: 0.5. */
   readonly failureRate?: number | undefined;
-  /** Opens after so many failures without a success in between: an integer of at least 1; `Infinity`: never. Default: 5. */
+  /**
+   * Opens after so many failures without a success in between: an integer of at least 1; `Infinity`: never. Default: 5,
+   * but `minimumCalls` once there are as many in the window: where there is much traffic, five in a row happen by chance.
+   */
   readonly consecutiveFailures?: number | undefined;
   /** How long it stays open, and how long a probe keeps its place: at least 1 ms. Default: `"5s"`. */
   readonly openFor?: Duration | undefined;
@@ -60,7 +63,7 @@ const never = Number.POSITIVE_INFINITY;
  * Stops calling a service that is down: for its sake, and so that callers learn it at once instead of waiting.
  *
  * Closed, it lets everything pass and counts. It opens when `failureRate` of at least `minimumCalls` calls in the window
- * failed, or after `consecutiveFailures`. Open, it refuses with `SNOWSHED_CIRCUIT_OPEN`. After `openFor` it is half-open:
+ * failed, or after `consecutiveFailures` in a row. Open, it refuses with `SNOWSHED_CIRCUIT_OPEN`. After `openFor` it is half-open:
  * one probe may pass, then two at once, four, and so on as they succeed; after `halfOpenSuccesses` of them it closes. A
  * probe that fails opens it again, for twice as long, up to `maxOpenFor`, ±20 %. So does an opening that follows a
  * closing by less time than it was last open; after that the first one counts as such.
@@ -91,6 +94,8 @@ export class CircuitBreaker {
   readonly #minimumCalls: number;
   readonly #failureRate: number;
   readonly #consecutiveFailures: number;
+  /** The same where there is much traffic. */
+  readonly #consecutiveAmongMany: number;
   readonly #openFor: number;
   readonly #maxOpenFor: number;
   readonly #halfOpenSuccesses: number;
@@ -149,6 +154,7 @@ export class CircuitBreaker {
     this.#minimumCalls = minimumCalls;
     this.#failureRate = failureRate;
     this.#consecutiveFailures = consecutiveFailures;
+    this.#consecutiveAmongMany = options.consecutiveFailures ?? Math.max(consecutiveFailures, minimumCalls);
     this.#halfOpenSuccesses = halfOpenSuccesses;
     this.#classify = classify;
     this.#clock = clock;
@@ -261,11 +267,11 @@ export class CircuitBreaker {
   #fail(at: number): void {
     this.#streak++;
     this.#window.record(true, at);
-    if (this.#streak >= this.#consecutiveFailures) return this.#trip("consecutive failures", at);
     const total = this.#window.total(at);
-    if (total >= this.#minimumCalls && this.#window.failures(at) >= this.#failureRate * total) {
-      this.#trip("failure rate", at);
-    }
+    const isMany = total >= this.#minimumCalls;
+    const most = isMany ? this.#consecutiveAmongMany : this.#consecutiveFailures;
+    if (this.#streak >= most) this.#trip("consecutive failures", at);
+    else if (isMany && this.#window.failures(at) >= this.#failureRate * total) this.#trip("failure rate", at);
   }
 
   /** Opens a closed one. */

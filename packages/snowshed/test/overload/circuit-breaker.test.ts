@@ -52,6 +52,21 @@ describe("a closed breaker", () => {
     expect(started).toBe(true);
   });
 
+  test("five in a row open it where calls are few; among many it takes minimumCalls, unless a number was set", async () => {
+    const afterTraffic = async (breaker: CircuitBreaker): Promise<number> => {
+      for (let index = 0; index < 100; index++) await call(breaker, up);
+      let failures = 0;
+      for (; breaker.state === "closed"; failures++) await call(breaker, down);
+      return failures;
+    };
+    const rare = breakerOf();
+    for (let index = 0; index < 5; index++) await call(rare, down);
+    expect(rare.state).toBe("open");
+    expect(await afterTraffic(breakerOf())).toBe(20);
+    expect(await afterTraffic(breakerOf({ minimumCalls: 50 }))).toBe(50);
+    expect(await afterTraffic(breakerOf({ consecutiveFailures: 5 }))).toBe(5);
+  });
+
   test("opens when the failure rate is reached, of no fewer than minimumCalls calls", async () => {
     const breaker = breakerOf({ minimumCalls: 6, failureRate: 0.5, consecutiveFailures: Infinity });
     for (const task of [down, down, down, up, up]) await call(breaker, task);
