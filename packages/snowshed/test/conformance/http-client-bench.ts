@@ -126,7 +126,7 @@ export class Bench {
   async finish<T>(promise: Promise<T>, step: number = 10): Promise<T> {
     const observed = observe(promise);
     for (let turns = 0; observed.outcome.status === "pending"; turns++) {
-      if (turns === mostTurns / 5) throw new Error("never settled");
+      if (turns === mostTurns) throw new Error("never settled");
       await quiet(5);
       if (observed.outcome.status === "pending") await this.clock.advance(step);
     }
@@ -155,7 +155,7 @@ export class Bench {
 export interface Check {
   readonly name: string;
   /** What a client may not be able to do. */
-  readonly needs?: "repeatable bodies" | "deadlines of signals";
+  readonly needs?: "repeatable bodies" | "signals";
   readonly run: (bench: Bench) => Promise<void>;
 }
 

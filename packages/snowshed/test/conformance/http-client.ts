@@ -212,7 +212,7 @@ async function storm(bench: Bench, budget: false | undefined): Promise<number> {
       expect((await statusAndText(client.call(server.origin)))[0]).toBe(503);
     }
   };
-  await bench.finish(Promise.all(Array.from({ length: 10 }, caller)), 1);
+  await bench.finish(Promise.all(Array.from({ length: 10 }, caller)));
   return server.arrived() / requests;
 }
 
@@ -527,6 +527,7 @@ const ending: Check[] = [
   },
   {
     name: "an abort after the end does nothing; the signal is left without listeners before that",
+    needs: "signals",
     async run(bench) {
       const server = await bench.http((_request, response, arrived) => {
         response.writeHead(arrived % 2 === 1 ? 503 : 200).end("fine");
@@ -544,7 +545,7 @@ const ending: Check[] = [
   },
   {
     name: "the time left goes out with every attempt",
-    needs: "deadlines of signals",
+    needs: "signals",
     async run(bench) {
       const sent: unknown[] = [];
       const server = await bench.http((request, response, arrived) => {

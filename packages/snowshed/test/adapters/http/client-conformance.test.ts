@@ -11,7 +11,7 @@ const clients: Readonly<Record<string, MakeClient>> = {
 };
 
 // Thousands of connections take their time on a busy machine.
-const limit = { timeout: 60_000 };
+const limit = { timeout: 180_000 };
 
 describe.each(Object.entries(clients))("%s", (_name, make) => {
   for (const check of checks) test(check.name, limit, () => runCheck(check, make));
@@ -26,7 +26,6 @@ const eager = fetchClient((fetch) => async (url, init) => {
   }
 });
 
-// Its bodies are streams by the time they get to the dispatcher, and its signals stay behind.
 describe("undiciInterceptor, fetch", () => {
   for (const check of checks.filter(({ needs }) => needs === undefined)) {
     test(check.name, limit, () => runCheck(check, interceptedFetch));

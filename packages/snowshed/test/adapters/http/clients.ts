@@ -64,20 +64,27 @@ export const undiciRequest: MakeClient = (options) => {
   };
 };
 
-/** The fetch of the platform over a dispatcher of undici. Its bodies are streams to that, and its signals stay with it. */
+/**
+ * The fetch of the platform over a dispatcher of undici. Bodies are streams by the time they get there, signals stay
+ * behind, and errors of the dispatcher come back as causes.
+ */
 export const interceptedFetch: MakeClient = (options): HttpClient => {
   const agent = new Agent();
   const dispatcher = agent.compose(undiciInterceptor(options));
+  const unwrap = (error: unknown): never => {
+    throw error instanceof TypeError ? error.cause : error;
+  };
   return {
-    call: async (url, { body, signal, ...init } = {}) =>
-      answerOf(
-        await (fetch as AnyFetch)(url, {
-          dispatcher,
-          ...init,
-          ...(signal === undefined ? {} : { signal: nativeSignal(signal) }),
-          ...(body === undefined ? {} : { body, duplex: "half" }),
-        }),
-      ),
+    async call(url, { body, signal, ...init } = {}) {
+      const given = {
+        dispatcher,
+        ...init,
+        ...(signal === undefined ? {} : { signal: nativeSignal(signal) }),
+        ...(body === undefined ? {} : { body, duplex: "half" }),
+      };
+      const response = await (fetch as AnyFetch)(url, given).catch(unwrap);
+      return { ...answerOf(response), text: () => response.text().catch(unwrap) };
+    },
     close: () => agent.destroy(),
   };
 };
