@@ -1,5 +1,6 @@
 // An open-loop generator: requests go out at times drawn beforehand (Poisson, seeded), whatever the server does, and
 // latency counts from those times. `node load.mjs <port> <seed> <phases as JSON>`; prints one line of JSON per phase.
+import { once } from "node:events";
 import { connect } from "node:net";
 
 const [port, seed, phases] = [Number(process.argv[2]), Number(process.argv[3]), JSON.parse(process.argv[4])];
@@ -13,6 +14,10 @@ function random() {
   t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
   return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
 }
+
+/** Opened before the first request, as a proxy in front would have them: what waits, waits where it can be read. */
+const warmConnections = 500;
+const mostConnections = 4000;
 
 const idle = [];
 let connections = 0;
@@ -49,6 +54,10 @@ function open() {
 function send(scheduled, phase) {
   let socket = idle.pop();
   while (socket !== undefined && socket.destroyed) socket = idle.pop();
+  if (socket === undefined && connections >= mostConnections) {
+    phase.failed++;
+    return phase.onEnd?.();
+  }
   socket ??= open();
   phase.open++;
   const timer = setTimeout(
@@ -96,7 +105,7 @@ async function saturate({ clients, seconds }) {
     const ask = () => send(performance.now(), phase);
     for (let client = 0; client < clients; client++) ask();
   });
-  return { capacity: phase.good.length / (seconds - 1), goodP50: quantile(phase.good, 0.5) };
+  return { capacity: (phase.good.length + phase.shed.length) / (seconds - 1), goodP50: quantile(phase.good, 0.5) };
 }
 
 async function run({ rate, seconds, settle = 1 }) {
@@ -111,6 +120,8 @@ async function run({ rate, seconds, settle = 1 }) {
       let now = performance.now();
       while (next <= now) {
         lags.push(now - next);
+        // It cannot keep up: whatever it measured from here on would be about itself.
+        if (now - next > 1000) return resolve();
         send(next, phase);
         next += (-Math.log(1 - random()) * 1000) / rate;
         now = performance.now();
@@ -140,6 +151,11 @@ async function run({ rate, seconds, settle = 1 }) {
   };
 }
 
+for (let count = 0; count < warmConnections; count++) {
+  const socket = open();
+  await once(socket, "connect");
+  idle.push(socket);
+}
 for (const phase of phases)
   process.stdout.write(`${JSON.stringify(await ("clients" in phase ? saturate : run)(phase))}\n`);
 process.exit(0);

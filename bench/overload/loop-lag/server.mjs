@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 
 const [mode, workload] = process.argv.slice(2);
 const library = process.env.SNOWSHED_DIST ?? new URL("../../../packages/snowshed/dist/", import.meta.url).href;
-const { Limiter, Semaphore } = await import(`${library}index.js`);
+const { fixed, Limiter, Semaphore } = await import(`${library}index.js`);
 const { DispatchQueue, nodeHandler, requestContext } = await import(`${library}adapters/http/index.js`);
 
 /** Keeps the thread busy. By the wall clock: what others steal from the core must not make the handler a longer one. */
@@ -42,12 +42,18 @@ const modes = {
   "lag only": () => nodeHandler(handler, { limiter, dispatch: false }),
   "dispatch only": () => nodeHandler(handler, { limiter, dispatch: new DispatchQueue({ slice }), loopLag: false }),
   snowshed: () => nodeHandler(handler, { limiter, dispatch: new DispatchQueue({ slice }) }),
-  "shed all": () => nodeHandler(handler, { limiter: new Limiter({ algorithm: { limit: 1, sample() {} } }) }),
+  "shed all"() {
+    const full = new Limiter({ algorithm: fixed(1) });
+    full.tryAcquire();
+    return nodeHandler(handler, { limiter: full });
+  },
 };
 const serve = modes[mode]();
 const server = createServer((request, response) => {
   if (request.url !== "/state") return serve(request, response);
   const { limit, inflight, queued } = limiter;
-  response.end(JSON.stringify({ limit, inflight, queued, rss: process.memoryUsage().rss }));
+  response.end(JSON.stringify({ limit, inflight, queued, cpu: process.cpuUsage() }));
 });
 server.listen(0, "127.0.0.1", 4096, () => process.send?.(server.address().port));
+// Whoever started it has gone.
+process.on("disconnect", () => process.exit(0));

@@ -1,6 +1,6 @@
 import type { CancelContext, Context } from "../../concurrency/context.ts";
 import { deadlineContext } from "../../concurrency/context.ts";
-import { CanceledError, DeadlineExceededError } from "../../errors.ts";
+import { DeadlineExceededError } from "../../errors.ts";
 import type { LimitOutcome } from "../../overload/limit-permit.ts";
 import type { Admission, Grant, Refusal } from "./admission.ts";
 import { DispatchJob } from "./dispatch-queue.ts";
@@ -109,7 +109,7 @@ export abstract class AdmittedRequest extends DispatchJob {
     this.#isOver = true;
     const expired = this.#context?.reason instanceof DeadlineExceededError;
     // Made now if nobody has asked for it yet: whoever asks later must find it aborted.
-    this.#ownContext().cancel(new CanceledError("the client disconnected"));
+    this.#ownContext().cancel(new Error("the client disconnected"));
     this.#end(expired ? "dropped" : "ignore");
   }
 
