@@ -191,7 +191,7 @@ const steps = fc.oneof(
     weight: 1,
     arbitrary: fc
       .tuple(acquire, acquire, acquire)
-      .map((some): Step[] => [...some, { kind: "advance", by: 21 }, some[0], { kind: "advance", by: 100 }, ...some]),
+      .map(([a, b, c]): Step[] => [a, b, c, { kind: "advance", by: 21 }, a, { kind: "advance", by: 100 }, a, b, c]),
   },
   {
     weight: 1,
