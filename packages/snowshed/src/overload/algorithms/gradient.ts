@@ -91,12 +91,9 @@ class Gradient implements LimitAlgorithm {
 
   sample(sample: LimitSample): void {
     const window = this.#window;
+    if (this.#startLimit > 0) this.#grow(sample);
     if (!window.add(sample, this.#limit, this.#baseline)) return;
-    const isStarting = this.#startLimit > 0;
-    if (isStarting && !sample.dropped && sample.inflight >= 0.8 * this.#limit) {
-      this.#set(Math.min(this.#limit + 1, 2 * this.#startLimit));
-    }
-    if (!window.isComplete(this.#limit, isStarting)) return;
+    if (!window.isComplete(this.#limit, this.#startLimit > 0)) return;
     const before = this.#limit;
     // After the first one, as after a change: wait until also long work can have ended.
     const isFirst = Number.isNaN(this.#first);
@@ -106,17 +103,17 @@ class Gradient implements LimitAlgorithm {
 
   #evaluate(at: number): void {
     const { mean, error, saturation, inflight, dropped } = this.#window;
-    if (this.#startLimit > 0 && this.#start(at)) return;
+    if (this.#startLimit > 0 && this.#start()) return;
     if (this.#probeFrom !== null) return this.#endProbe(at, this.#probeFrom);
     this.#droppedAnyway = Math.min(this.#droppedAnyway, dropped);
     if (this.#isNotOurs()) {
-      this.#adopt(mean, at);
+      this.#adopt(mean);
       this.#droppedAnyway = dropped;
       this.#set(this.#cutFrom!.limit);
       this.#cutFrom = null;
       return;
     }
-    this.#follow(at);
+    this.#follow();
 
     const limit = this.#limit;
     const isSaturated = saturation >= 0.5;
@@ -149,8 +146,14 @@ class Gradient implements LimitAlgorithm {
     }
   }
 
+  /** One more for each that ended, while the limit is used: it doubles per round, at most per window. */
+  #grow({ latency, inflight, dropped }: LimitSample): void {
+    if (dropped || !(inflight >= 0.8 * this.#limit) || Math.log(latency) > this.#baseline + Math.log(3)) return;
+    this.#set(Math.min(this.#limit + 1, 2 * this.#startLimit));
+  }
+
   /** Looks at a window of the start; returns whether the start goes on. */
-  #start(at: number): boolean {
+  #start(): boolean {
     const { mean, error, dropped } = this.#window;
     if (Number.isNaN(this.#first)) {
       this.#first = mean;
@@ -161,7 +164,7 @@ class Gradient implements LimitAlgorithm {
     if (Number.isNaN(this.#baseline)) this.#baseline = Math.min(mean, this.#first + Math.LN2);
     if (mean - error - this.#baseline < muchLonger && dropped < tooManyDropped) {
       // Up to twice as many were in flight, and did not wait for each other: they would have taken twice as long.
-      this.#follow(at);
+      this.#follow();
       this.#startLimit = this.#limit;
       return true;
     }
@@ -190,11 +193,11 @@ class Gradient implements LimitAlgorithm {
   }
 
   /** Moves the baseline: down at once, up only where no limit was in the way, and slowly. */
-  #follow(at: number): void {
+  #follow(): void {
     const { mean, error, saturation, count } = this.#window;
     const gap = mean - this.#baseline;
     if (this.#limit < 2 && saturation >= 0.5) this.#baseline += 0.5 * gap;
-    else if (gap < -longer) this.#adopt(mean + error, at);
+    else if (gap < -longer) this.#adopt(mean + error);
     else if (gap < -2 * error) this.#baseline += gap + error;
     else if (saturation < 0.05) {
       this.#baseline += (gap < 2 * error ? 0.2 : 0.01) * gap * Math.min(1, count / 100);
@@ -213,10 +216,9 @@ class Gradient implements LimitAlgorithm {
     const { mean, error, inflight, saturation } = this.#window;
     const gap = mean - this.#baseline;
     const tolerance = Math.max(near, 2 * error);
-    this.#lastProbe = at;
     if (gap < -tolerance && this.#limit > this.#bounds.minimum && saturation >= 0.5) {
       // There was a queue in what seemed to be none: on, until there is none.
-      this.#adopt(mean, at);
+      this.#adopt(mean);
       return this.#set(Math.round(inflight / 2));
     }
     this.#probeFrom = null;
@@ -224,19 +226,20 @@ class Gradient implements LimitAlgorithm {
       this.#baseline += 0.5 * gap;
       this.#probeEvery = Math.min(2 * this.#probeEvery, rarestProbe);
     } else {
-      this.#adopt(mean, at);
+      this.#adopt(mean);
     }
+    this.#lastProbe = at;
     // What the former limit was worth by what is known now; at least what has just been seen to be served.
     const before = from.inflight / Math.exp(Math.max(0, from.mean - this.#baseline));
     const now = inflight / Math.exp(Math.max(0, mean - this.#baseline));
     this.#set(Math.min(from.limit, this.#target(Math.max(before, now), 1)));
   }
 
-  /** Takes what may be wrong, too: a probe will look at it before long. */
-  #adopt(baseline: number, at: number): void {
+  /** Takes what may hold a queue, too: a probe will look at it as soon as it can. */
+  #adopt(baseline: number): void {
     this.#baseline = baseline;
     this.#probeEvery = firstProbe;
-    this.#lastProbe = at;
+    this.#lastProbe = Number.NEGATIVE_INFINITY;
   }
 
   #set(limit: number): void {
