@@ -156,6 +156,8 @@ export interface Check {
   readonly name: string;
   /** What a client may not be able to do. */
   readonly needs?: "repeatable bodies" | "signals";
+  /** Takes seconds: for one client of each kind. */
+  readonly heavy?: boolean;
   readonly run: (bench: Bench) => Promise<void>;
 }
 

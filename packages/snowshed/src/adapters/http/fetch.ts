@@ -54,8 +54,9 @@ export function wrapFetch<Fetch extends FetchLike>(
 ): ProtectedFetch<Fetch> {
   checkFunction(fetch, "fetch");
   const plan = new ClientPlan(options);
-  const protectedFetch = (input: unknown, init: FetchInit = {}): Promise<Response> =>
-    callOf(plan, fetch as unknown as AnyFetch, input, init).run();
+  // Asynchronous, so that arguments which cannot be read are a rejection, as with `fetch`.
+  const protectedFetch = async (input: unknown, init?: FetchInit | null): Promise<Response> =>
+    callOf(plan, fetch as unknown as AnyFetch, input, init ?? {}).run();
   return protectedFetch as ProtectedFetch<Fetch>;
 }
 

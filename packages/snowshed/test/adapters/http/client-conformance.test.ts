@@ -1,21 +1,22 @@
 import { describe, expect, test } from "vitest";
 import { checks } from "../../conformance/http-client.ts";
-import type { MakeClient } from "../../conformance/http-client-bench.ts";
+import type { Check, MakeClient } from "../../conformance/http-client-bench.ts";
 import { runCheck } from "../../conformance/http-client-bench.ts";
 import { fetchClient, fetchOfUndici, interceptedFetch, platformFetch, undiciRequest } from "./clients.ts";
-
-const clients: Readonly<Record<string, MakeClient>> = {
-  "wrapFetch(fetch)": platformFetch,
-  "wrapFetch(fetch of undici)": fetchOfUndici,
-  "undiciInterceptor, request": undiciRequest,
-};
 
 // Thousands of connections take their time on a busy machine.
 const limit = { timeout: 180_000 };
 
-describe.each(Object.entries(clients))("%s", (_name, make) => {
-  for (const check of checks) test(check.name, limit, () => runCheck(check, make));
-});
+function suite(name: string, make: MakeClient, includes: (check: Check) => boolean): void {
+  describe(name, () => {
+    for (const check of checks.filter(includes)) test(check.name, limit, () => runCheck(check, make));
+  });
+}
+
+suite("wrapFetch(fetch)", platformFetch, () => true);
+suite("wrapFetch(fetch of undici)", fetchOfUndici, ({ heavy }) => heavy !== true);
+suite("undiciInterceptor, request", undiciRequest, () => true);
+suite("undiciInterceptor, fetch", interceptedFetch, ({ heavy, needs }) => heavy !== true && needs === undefined);
 
 /** Also without waiting, and whatever it is. */
 const eager = fetchClient((fetch) => async (url, init) => {
@@ -23,12 +24,6 @@ const eager = fetchClient((fetch) => async (url, init) => {
     const response = await fetch(url, init);
     if (response.ok || attempt === 3) return response;
     await response.body?.cancel();
-  }
-});
-
-describe("undiciInterceptor, fetch", () => {
-  for (const check of checks.filter(({ needs }) => needs === undefined)) {
-    test(check.name, limit, () => runCheck(check, interceptedFetch));
   }
 });
 

@@ -18,7 +18,7 @@ function answerOf(response: Response): Answer {
 /** With an agent of its own, so that its connections can be closed. */
 export function fetchClient(
   protect: (fetch: AnyFetch, options: HttpClientOptions) => AnyFetch,
-  bare: AnyFetch = fetch as AnyFetch,
+  bare: AnyFetch = fetch,
 ): MakeClient {
   return (options) => {
     const dispatcher = new Agent();
@@ -31,12 +31,9 @@ export function fetchClient(
   };
 }
 
-export const platformFetch: MakeClient = fetchClient((bare, options) => wrapFetch(bare, options) as AnyFetch);
+export const platformFetch: MakeClient = fetchClient((bare, options) => wrapFetch(bare, options));
 
-export const fetchOfUndici: MakeClient = fetchClient(
-  (bare, options) => wrapFetch(bare, options) as AnyFetch,
-  undiciFetch as unknown as AnyFetch,
-);
+export const fetchOfUndici: MakeClient = fetchClient((bare, options) => wrapFetch(bare, options), undiciFetch);
 
 export const undiciRequest: MakeClient = (options) => {
   const agent = new Agent();

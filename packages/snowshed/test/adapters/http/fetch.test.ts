@@ -8,7 +8,7 @@ import { fetch as undiciFetch } from "undici";
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from "vitest";
 import { clock, root, useFakeTime } from "../../support/fake-time.ts";
 import { collected } from "../../support/garbage.ts";
-import { deferred, drained, outcome } from "../../support/promises.ts";
+import { deferred, drained, observe, outcome } from "../../support/promises.ts";
 
 useFakeTime();
 
@@ -54,12 +54,8 @@ const fast = (): HttpClientOptions => ({ clock, retry: { backoff: { initial: 0, 
 
 /** Lets waits of no length pass. */
 async function finish<T>(promise: Promise<T>): Promise<T> {
-  let settled = false;
-  const done = (): void => {
-    settled = true;
-  };
-  promise.then(done, done);
-  while (!settled) await clock.advance(0);
+  const observed = observe(promise);
+  while (observed.outcome.status === "pending") await clock.advance(0);
   return promise;
 }
 
@@ -125,6 +121,14 @@ describe("what it gives is what fetch gives", () => {
     expect(await (await guarded("data:text/plain,hello", { signal: root })).text()).toBe("hello");
     await expect(guarded("nowhere")).rejects.toThrow(TypeError);
     expect(origins.size).toBe(0);
+  });
+
+  test("arguments that cannot be read are rejections", async () => {
+    const guarded = wrapFetch(fetch, { clock });
+    await expect(guarded(origin, { method: 1 as unknown as string })).rejects.toThrow(TypeError);
+    await expect(guarded(origin, { signal: {} as AbortSignal })).rejects.toThrow(TypeError);
+    const response = await guarded(origin, null as unknown as RequestInit);
+    expect(await response.text()).toBe("GET /");
   });
 });
 
@@ -291,5 +295,5 @@ test("types: a drop-in for any fetch, with a Context as signal", () => {
   const guarded = wrapFetch(fetch);
   expectTypeOf(guarded).toExtend<typeof fetch>();
   expectTypeOf(guarded).toBeCallableWith("http://a.example", { signal: Context.background });
-  expectTypeOf(wrapFetch(undiciFetch as unknown as typeof fetch)).returns.resolves.toEqualTypeOf<Response>();
+  expectTypeOf(wrapFetch(undiciFetch)).toBeCallableWith("http://a.example", { signal: Context.background });
 });
