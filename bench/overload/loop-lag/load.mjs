@@ -98,14 +98,16 @@ function quantile(values, q) {
 /** `clients` that each ask again as soon as they are answered: what the server can do at most. */
 async function saturate({ clients, seconds }) {
   const began = performance.now();
+  let answers = 0;
   const phase = { open: 0, good: [], shed: [], late: 0, failed: 0, isMeasured: (at) => at >= began + 1000 };
   await new Promise((resolve) => {
     // Deferred: the connection is idle again only after the call has ended.
-    phase.onEnd = () => setImmediate(() => (performance.now() - began < seconds * 1000 ? ask() : resolve()));
+    phase.onEnd = () =>
+      ++answers && setImmediate(() => (performance.now() - began < seconds * 1000 ? ask() : resolve()));
     const ask = () => send(performance.now(), phase);
     for (let client = 0; client < clients; client++) ask();
   });
-  return { capacity: (phase.good.length + phase.shed.length) / (seconds - 1), goodP50: quantile(phase.good, 0.5) };
+  return { capacity: (phase.good.length + phase.shed.length) / (seconds - 1), answers };
 }
 
 async function run({ rate, seconds, settle = 1 }) {

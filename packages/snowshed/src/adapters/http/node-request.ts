@@ -42,6 +42,7 @@ class NodeRequest<Outer> extends AdmittedRequest {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #handle: (own: AdmittedRequest) => void;
+  readonly #onRefused: (() => void) | undefined;
 
   constructor(
     admission: Admission<Outer>,
@@ -50,6 +51,7 @@ class NodeRequest<Outer> extends AdmittedRequest {
     response: ServerResponse,
     grant: ConstructorParameters<typeof AdmittedRequest>[1],
     handle: (own: AdmittedRequest) => void,
+    onRefused: (() => void) | undefined,
   ) {
     super(admission, grant, admission.isStream(outer, request.headers.accept));
     this.#admission = admission;
@@ -57,6 +59,7 @@ class NodeRequest<Outer> extends AdmittedRequest {
     this.#request = request;
     this.#response = response;
     this.#handle = handle;
+    this.#onRefused = onRefused;
     const closed = (): void => this.#closed();
     response.on("close", closed);
     // A pipelined request behind others has no part in the socket yet, and is not told when that closes.
@@ -71,6 +74,7 @@ class NodeRequest<Outer> extends AdmittedRequest {
   }
 
   protected override refuse(reason: Refusal["reason"]): void {
+    this.#onRefused?.();
     sendRefusal(this.#response, this.#admission.refuse(this.#outer, reason));
   }
 
@@ -92,7 +96,7 @@ class NodeRequest<Outer> extends AdmittedRequest {
 }
 
 /**
- * Admits a request and calls `handle` when its turn comes, or answers that it is refused.
+ * Admits a request and calls `handle` when its turn comes, or answers that it is refused; `onRefused` is told just before.
  *
  * @internal
  */
@@ -109,7 +113,7 @@ export function receive<Outer>(
   if (decision !== null && "status" in decision) {
     onRefused?.();
     sendRefusal(response, decision);
-  } else new NodeRequest(admission, outer, request, response, decision, handle).begin();
+  } else new NodeRequest(admission, outer, request, response, decision, handle, onRefused).begin();
 }
 
 /** As little as can be sent. Whether the connection is kept is Node's own to say: as a rule it is. */
