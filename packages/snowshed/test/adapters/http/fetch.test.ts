@@ -172,7 +172,7 @@ describe("bodies", () => {
   test("one that is held keeps it: the control", async () => {
     const origins = new Origins({ clock });
     const response = await wrapFetch(fetch, { origins })(`${origin}/large`);
-    expect(await collected(() => new WeakRef(response.body!))).toBe(false);
+    expect(await collected(() => new WeakRef(response.body!), 3)).toBe(false);
     expect(origins.peek(origin)!.limiter!.inflight).toBe(1);
     await response.body!.cancel();
   });
