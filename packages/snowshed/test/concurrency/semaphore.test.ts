@@ -116,6 +116,14 @@ describe("waiters", () => {
     await drained();
     expect([admitted, semaphore.available, semaphore.pending]).toEqual([[], 1, 2]);
   });
+
+  test("let the smaller ones behind them in along with them, once they hold just what was released", async () => {
+    const semaphore = new Semaphore(3);
+    semaphore.tryAcquire(2);
+    const admitted = queue(semaphore, { large: 2, small: 1, next: 1 });
+    expect(await gained(semaphore, 2, admitted)).toEqual(["large", "small"]);
+    expect([semaphore.available, semaphore.pending]).toEqual([0, 1]);
+  });
 });
 
 describe("tryAcquire()", () => {
