@@ -1,15 +1,30 @@
 import { CanceledError, DeadlineExceededError, toCancellation } from "../../errors.ts";
 import type { Classification } from "../../overload/classify.ts";
+import type { ClientPlan } from "./client-plan.ts";
+import type { Origin } from "./origins.ts";
 import type { Place } from "./place.ts";
-import type { UndiciCall } from "./undici-call.ts";
 import type { DispatchController, DispatchHandler, ResponseHeaders } from "./undici-types.ts";
 
 /** So much of an unwanted answer is read to keep its connection. */
 const drained = 65_536;
 
+/** What an attempt needs of its call. @internal */
+export interface AttemptHost {
+  readonly plan: ClientPlan;
+  readonly origin: Origin;
+  readonly handler: DispatchHandler;
+  readonly controller: DispatchController & { follow(target: DispatchController): void };
+  readonly details: object;
+  classify(failed: boolean, outcome: unknown): Classification;
+  /** Whether another attempt follows. */
+  retries(failed: boolean, outcome: unknown, classification: Classification): boolean;
+  fail(error: unknown): void;
+  end(): void;
+}
+
 /** What undici tells of one attempt. @internal */
 export class UndiciAttempt implements DispatchHandler {
-  readonly #call: UndiciCall;
+  readonly #call: AttemptHost;
   readonly #place: Place;
   #controller: DispatchController | null = null;
   /** Whose news matter to the handler: until it fails, times out, or is retried. */
@@ -21,7 +36,7 @@ export class UndiciAttempt implements DispatchHandler {
   /** Until undici has told of its end. */
   #open = true;
 
-  constructor(call: UndiciCall, place: Place) {
+  constructor(call: AttemptHost, place: Place) {
     this.#call = call;
     this.#place = place;
     const { timeout, clock } = call.plan;
@@ -36,7 +51,7 @@ export class UndiciAttempt implements DispatchHandler {
     // It waited for a connection, and nobody for it any more.
     if (this.#state === "unwanted") return controller.abort(this.#reason);
     Object.assign(this.#call.details, context);
-    this.#call.controller.target = controller;
+    this.#call.controller.follow(controller);
   }
 
   onRequestUpgrade(_controller: DispatchController, status: number, headers: unknown, socket: unknown): void {

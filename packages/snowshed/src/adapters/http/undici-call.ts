@@ -10,11 +10,12 @@ import type { Origin } from "./origins.ts";
 import { Place } from "./place.ts";
 import { isRepeatableBody } from "./repeatable-body.ts";
 import { headerOf, withHeader } from "./request-headers.ts";
+import type { AttemptHost } from "./undici-attempt.ts";
 import { UndiciAttempt } from "./undici-attempt.ts";
 import type { DispatchController, DispatchHandler, DispatchOptions } from "./undici-types.ts";
 
 /** One request of a protected dispatcher, from all its attempts to the end of the body. @internal */
-export class UndiciCall {
+export class UndiciCall implements AttemptHost {
   readonly plan: ClientPlan;
   readonly origin: Origin;
   readonly handler: DispatchHandler;
@@ -159,7 +160,7 @@ class CallController implements DispatchController {
   }
 
   /** Of the attempt that is under way. */
-  set target(target: DispatchController) {
+  follow(target: DispatchController): void {
     this.#target = target;
     if (this.#paused) target.pause();
   }
