@@ -43,7 +43,13 @@ export function trackBody(
   tracked.watch(context, clock, hold);
   const Copy = response.constructor as typeof Response;
   const { status, statusText, headers } = response;
-  return dress(new Copy(tracked.stream(), { status, statusText, headers }), response);
+  try {
+    return dress(new Copy(tracked.stream(), { status, statusText, headers }), response);
+  } catch (error) {
+    // A class of the user's own that is made in another way.
+    tracked.forget();
+    throw error;
+  }
 }
 
 /** Gives a response what its constructor cannot. */

@@ -41,7 +41,7 @@ export class UndiciCall implements AttemptHost {
     handler: DispatchHandler,
   ) {
     this.plan = plan;
-    this.origin = plan.origins.get(String(options.origin));
+    this.origin = plan.origins.get(options.origin instanceof URL ? options.origin.origin : String(options.origin));
     this.handler = handler;
     this.#send = send;
     this.#options = options;

@@ -212,6 +212,21 @@ describe("a fetch that is not as it should be", () => {
     expect(origins.peek("http://a.example")!.limiter!.inflight).toBe(0);
   });
 
+  test("a response of a class that cannot be copied is an error, and holds nothing", async () => {
+    class Odd extends Response {
+      constructor(...[body]: ConstructorParameters<typeof Response>) {
+        super(body);
+        if (made++ > 0) throw new Error("of the class");
+      }
+    }
+    let made = 0;
+    const origins = new Origins({ clock });
+    const guarded = wrapFetch((_input: string) => Promise.resolve(new Odd("body")), { origins });
+    await expect(guarded("http://a.example")).rejects.toThrow("of the class");
+    await drained();
+    expect(origins.peek("http://a.example")!.limiter!.inflight).toBe(0);
+  });
+
   test("empty chunks and parts of a larger buffer come through, others are an error of the body", async () => {
     const chunks: unknown[] = [new Uint8Array(0), new TextEncoder().encode("whole").subarray(1, 4), new Uint8Array(0)];
     const respond = (...parts: unknown[]) => {

@@ -257,6 +257,16 @@ test("a request without an origin is for undici to refuse", () => {
   expect(origins.size).toBe(0);
 });
 
+test("an origin is the same as a text and as a URL", async () => {
+  const origin = await serve((_request, response) => void response.end());
+  const dispatcher = dispatcherOf();
+  for (const each of [origin, new URL(origin)]) {
+    const { body } = await dispatcher.request({ origin: each, path: "/", method: "GET" });
+    await body.dump();
+  }
+  expect([...origins.entries()].map(([name]) => name)).toEqual([origin]);
+});
+
 test("options are checked when it is made", () => {
   expect(() => undiciInterceptor({ timeout: -1 })).toThrow(RangeError);
   expect(() => undiciInterceptor({ limiter: new Limiter({ algorithm: fixed(1) }) as never })).toThrow(TypeError);
