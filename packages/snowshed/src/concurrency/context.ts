@@ -72,8 +72,8 @@ export class Context extends AbortScope {
   readonly values: ContextValues | null;
   /** The deadline by the clock's `now()`. @internal */
   readonly due: number;
-  /** The deadline as a date. @internal */
-  readonly dueDate: number;
+  /** The deadline as a date; NaN: nobody has asked yet, and reading the date is not free. @internal */
+  dueDate: number;
 
   /** @internal */
   protected constructor(clock: Clock, values: ContextValues | null, due: number, dueDate: number, scope?: AbortScope) {
@@ -184,6 +184,7 @@ export class Context extends AbortScope {
 
   /** The deadline in milliseconds since the epoch: the earliest of its own and its ancestors'. */
   get deadline(): number | undefined {
+    if (Number.isNaN(this.dueDate)) this.dueDate = this.clock.date() + this.due - this.clock.now();
     return this.dueDate === unlimited ? undefined : this.dueDate;
   }
 

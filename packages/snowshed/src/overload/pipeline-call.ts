@@ -75,7 +75,7 @@ export class Call<T> extends AbortNode implements Expiring {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#begun = plan.clock.now();
-    this.#deadline = plan.deadline === null ? null : timedContext(parent, plan.deadline, plan.clock, this.#begun);
+    this.#deadline = plan.deadline === null ? null : timedContext(parent, plan.deadline, this.#begun);
     this.scope = this.#deadline ?? parent;
   }
 
@@ -250,7 +250,7 @@ class Attempt<T> implements Expiring {
     const { plan, scope, task } = this.#call;
     this.#admittedAt = at;
     if (plan.timeout !== null) {
-      this.#context ??= timedContext(scope, plan.timeout, plan.clock, at);
+      this.#context ??= timedContext(scope, plan.timeout, at);
       plan.timeout.add(this, at);
     }
     let result: T | PromiseLike<T>;
@@ -353,10 +353,10 @@ class HedgeTimer<T> implements Expiring {
 }
 
 /** A child that knows its deadline; the list of `expiry` is what aborts it. */
-function timedContext(parent: Context, expiry: ExpiryList, clock: Clock, at: number): CancelContext {
+function timedContext(parent: Context, expiry: ExpiryList, at: number): CancelContext {
   const due = at + expiry.ms;
   return due < parent.due
-    ? new CancelContext(parent, due, clock.date() + expiry.ms)
+    ? new CancelContext(parent, due, Number.NaN)
     : new CancelContext(parent, parent.due, parent.dueDate);
 }
 
