@@ -2,8 +2,8 @@
 // each adapter, and against adapters that are broken on purpose, which it must reject.
 import type { Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import type { Context, LimitAlgorithm, LimiterOptions, LimitSample } from "snowshed";
-import { Limiter } from "snowshed";
+import type { LimitAlgorithm, LimiterOptions, LimitSample } from "snowshed";
+import { Context, Limiter } from "snowshed";
 import type { AdmissionOptions } from "snowshed/http";
 import { continueWhenAdmitted, DispatchQueue } from "snowshed/http";
 import { FakeClock } from "snowshed/testing";
@@ -258,6 +258,29 @@ export const cases: Readonly<Record<string, (start: StartServer) => Promise<void
     bench.release();
     expect(await waiting.answer()).toMatchObject({ status: 200, body: "/hello" });
     await bench.free();
+  },
+
+  async "refuses those who wait when their time is up: 504; when the service shuts down: 503"(start) {
+    const clock = new FakeClock();
+    using service = Context.root({ clock }).withCancel();
+    const dispatch = new HeldDispatch();
+    const options = { clock, signal: service, dispatch };
+    await using bench = await Bench.start(start, { maxQueue: 2 }, options);
+    const [turn, late, early] = [await bench.client(), await bench.client(), await bench.client()];
+    turn.ask("/hello", ["X-Request-Timeout-Ms: 100"]);
+    await until(() => dispatch.held.length === 1, "it waits for its turn");
+    late.ask("/hello", ["X-Request-Timeout-Ms: 100"]);
+    await until(() => bench.limiter.queued === 1, "it waits for a place");
+    early.ask("/hello");
+    await until(() => bench.limiter.queued === 2, "it waits for a place, too");
+    await clock.advance(100);
+    expect((await late.answer()).status).toBe(504);
+    service.cancel();
+    expect((await early.answer()).status).toBe(503);
+    dispatch.letGo();
+    expect((await turn.answer()).status).toBe(504);
+    await bench.free();
+    expect(bench.calls).toEqual([]);
   },
 
   async "forgets those who leave while they wait for their turn"(start) {

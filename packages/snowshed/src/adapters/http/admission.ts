@@ -42,7 +42,7 @@ export interface AdmissionOptions<Request> {
   readonly dispatch?: DispatchQueue | false | undefined;
   /** While the loop is late for long, all that ends counts as dropped. Default: the shared one; `false`: never. */
   readonly loopLag?: LoopLag | false | undefined;
-  /** What the contexts of requests derive from. Default: none. */
+  /** What the contexts of requests derive from. Once it has aborted, all requests are refused. Default: none. */
   readonly signal?: AbortSignal | Context | undefined;
   /** Default: that of `signal`, else the system's. */
   readonly clock?: Clock | undefined;
@@ -130,6 +130,7 @@ export class Admission<Request> {
 
   /** Lets a request in, says that it must wait, or refuses it; cheap, and before anything of its body is read. */
   decide(request: Request, headers: HeadersLike): Grant | Refusal {
+    if (this.parent.aborted) return this.refuse(request, "limit");
     const at = this.clock.now();
     const unseen = this.dispatch?.unseen(at) ?? 0;
     const timeLeft = Math.min(readTimeLeft(headers), this.#timeout) - unseen;

@@ -131,7 +131,7 @@ export abstract class AdmittedRequest extends DispatchJob {
       await limiter.wait(grant.at, context.scope, Number.POSITIVE_INFINITY, grant.priority);
     } catch {
       // The client has gone, or its deadline has passed, or it has waited too long.
-      if (!this.#isOver) this.refuse(context.aborted ? "deadline" : "limit");
+      if (!this.#isOver) this.refuse(reasonOf(context));
       this.#isOver = this.isDone = true;
       context.cancel();
       return;
@@ -159,7 +159,7 @@ export abstract class AdmittedRequest extends DispatchJob {
   #takeTurn(): void {
     if (this.#context?.aborted === true) {
       // While it waited for its turn.
-      if (!this.#isOver) this.refuse("deadline");
+      if (!this.#isOver) this.refuse(reasonOf(this.#context));
       return this.finished(undefined);
     }
     this.serve();
@@ -198,6 +198,11 @@ export abstract class AdmittedRequest extends DispatchJob {
     // The limiter is told of a latency by two points in time, of which the second is now.
     limiter.leave(now - latency, outcome === "success" && loopLag?.isOver === true ? "dropped" : outcome, now);
   }
+}
+
+/** Why a request that had to wait is not served: too late, or no room; a service that shuts down has none. */
+function reasonOf({ reason }: Context): Refusal["reason"] {
+  return reason instanceof DeadlineExceededError ? "deadline" : "limit";
 }
 
 /** What the status of an answer says of the load. A refusal of the handler's own comes from something behind it. */

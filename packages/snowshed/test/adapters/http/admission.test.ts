@@ -1,7 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { createServer } from "node:http";
-import type { Context } from "snowshed";
-import { fixed, Limiter } from "snowshed";
+import { Context, fixed, Limiter } from "snowshed";
 import type { AdmissionOptions, NodeHandlerOptions, Refusal } from "snowshed/http";
 import { expressMiddleware, fastifyPlugin, honoMiddleware, nodeHandler, requestContext } from "snowshed/http";
 import { FakeClock } from "snowshed/testing";
@@ -75,6 +74,14 @@ describe("what is refused", () => {
     while ("status" in decide(50)) refused++;
     expect(refused).toBeGreaterThan(20);
     expect(refused).toBeLessThan(50);
+  });
+
+  test("everything once the service shuts down", () => {
+    using service = Context.background.withCancel();
+    const admission = new Admission({ ...options, signal: service });
+    expect(admission.decide(none, {})).toMatchObject({ admitted: true });
+    service.cancel();
+    expect(admission.decide(none, {})).toMatchObject({ status: 503, reason: "limit" });
   });
 
   test("nothing while too little is known", () => {
