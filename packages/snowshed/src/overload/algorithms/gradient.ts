@@ -3,7 +3,7 @@ import type { LimitBounds } from "./bounds.ts";
 import { checkBounds, clamp } from "./bounds.ts";
 import type { LimitAlgorithm, LimitSample } from "./limit-algorithm.ts";
 
-export interface GradientOptions extends LimitBounds {}
+export type GradientOptions = LimitBounds;
 
 /** Logarithms are compared: a latency 1.41 and 1.35 times another, and one that differs by 16 %. */
 const muchLonger = 0.35;
@@ -102,13 +102,13 @@ class Gradient implements LimitAlgorithm {
   }
 
   #evaluate(at: number): void {
-    const { mean, error, saturation, inflight, dropped } = this.#window;
+    const { count, mean, error, saturation, inflight, dropped } = this.#window;
     if (this.#startLimit > 0 && this.#start()) return;
     if (this.#probeFrom !== null) return this.#endProbe(at, this.#probeFrom);
-    this.#droppedAnyway = Math.min(this.#droppedAnyway, dropped);
+    this.#droppedAnyway += 0.1 * Math.min(0, dropped - this.#droppedAnyway);
     if (this.#isNotOurs()) {
       this.#adopt(mean);
-      this.#droppedAnyway = dropped;
+      this.#droppedAnyway = Math.max(dropped, this.#cutFrom!.dropped);
       this.#set(this.#cutFrom!.limit);
       this.#cutFrom = null;
       return;
@@ -119,7 +119,9 @@ class Gradient implements LimitAlgorithm {
     const isSaturated = saturation >= 0.5;
     if (!isSaturated) this.#saturatedSince = Number.NaN;
     else if (Number.isNaN(this.#saturatedSince)) this.#saturatedSince = at;
-    if (dropped - this.#droppedAnyway > tooManyDropped) {
+    // Twice the standard error: of twenty, one more or less is chance.
+    const chance = 2 * Math.sqrt((dropped * (1 - dropped)) / count);
+    if (dropped - this.#droppedAnyway > Math.max(tooManyDropped, chance)) {
       this.#markCut();
       return this.#set(0.5 * Math.min(limit, Math.max(inflight, 1)));
     }
@@ -172,14 +174,17 @@ class Gradient implements LimitAlgorithm {
     return false;
   }
 
-  /** Little's law: whether a lower limit did not make the latency fall as it must if the queue were our own. */
+  /** Little's law: whether a lower limit did not help as it must if the queue were our own. */
   #isNotOurs(): boolean {
     const from = this.#cutFrom;
     const { mean, inflight, saturation, dropped } = this.#window;
     if (from === null || saturation < 0.5 || this.#limit > 0.65 * from.limit) return false;
     const expected = Math.max(this.#baseline, from.mean + Math.log(inflight / from.inflight));
-    if (from.mean - expected > longer && mean > (from.mean + expected) / 2 && dropped >= 0.7 * from.dropped)
-      return true;
+    // Where the latency was near the baseline, drops were the reason for the cut, and no queue can show.
+    const shouldFall = from.mean - expected > longer;
+    const hasFallen = mean < (shouldFall ? (from.mean + expected) / 2 : from.mean - near);
+    const isReason = shouldFall || from.dropped > tooManyDropped;
+    if (isReason && !hasFallen && dropped >= 0.7 * from.dropped) return true;
     // It was: the next cut is compared with this one.
     this.#cutFrom = null;
     return false;

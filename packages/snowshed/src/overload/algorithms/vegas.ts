@@ -2,7 +2,7 @@ import type { LimitBounds } from "./bounds.ts";
 import { checkBounds, clamp } from "./bounds.ts";
 import type { LimitAlgorithm, LimitSample } from "./limit-algorithm.ts";
 
-export interface VegasOptions extends LimitBounds {}
+export type VegasOptions = LimitBounds;
 
 /** After so many windows the latency without load is measured anew, at half the limit. */
 const windowsPerProbe = 30;
