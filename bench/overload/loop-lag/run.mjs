@@ -68,14 +68,14 @@ console.log(`workload ${options.workload}, capacity ${capacity}/s`);
 const format = (value, digits = 0) => (value === null ? "–" : value.toFixed(digits));
 if (options.cost) {
   // What a request costs the server in time of its processor, which others that use the core change least.
-  console.log("round mode | p50 p99 ms at 500/s | µs of CPU a request, kept busy by 50 clients | answers/s");
+  console.log("round mode | p50 p99 ms at 500/s | µs of CPU a request, kept busy by 16 clients | answers/s");
   for (let round = 1; round <= Number(options.rounds); round++) {
     for (const mode of ["none", "blind", "dispatch only", "snowshed", "shed all"]) {
       const { port, server, state } = await startServer(mode);
-      await load(port, 1, [{ clients: 50, seconds: 2 }]);
+      await load(port, 1, [{ clients: 16, seconds: 2 }]);
       const [row] = await load(port, round, [{ rate: 500, seconds: 4 }]);
       const before = await state();
-      const [{ capacity: busy, answers }] = await load(port, round, [{ clients: 50, seconds: 3 }]);
+      const [{ capacity: busy, answers }] = await load(port, round, [{ clients: 16, seconds: 3 }]);
       const after = await state();
       const spent = after.cpu.user + after.cpu.system - before.cpu.user - before.cpu.system;
       const [p50, p99] = mode === "shed all" ? [row.shedP50, row.shedP99] : [row.goodP50, row.goodP99];
