@@ -76,6 +76,7 @@ class Gradient implements LimitAlgorithm {
   #cutFrom: Mark | null = null;
   /** While probing: what was before. */
   #probeFrom: Mark | null = null;
+  #probeStep: Mark | null = null;
   #saturatedSince = Number.NaN;
   #lastProbe = Number.NEGATIVE_INFINITY;
   #probeEvery = firstProbe;
@@ -143,8 +144,9 @@ class Gradient implements LimitAlgorithm {
     if (at - this.#saturatedSince >= sustained && isSteady && at - this.#lastProbe >= this.#probeEvery) {
       this.#probeFrom = { limit, inflight, mean, dropped };
       this.#cutFrom = null;
-      // Below what is served, if the baseline is right; halfway to what is in flight, since it may be too low.
-      this.#set(Math.round(0.375 * inflight * (1 + 1 / ratio)));
+      this.#probeStep = this.#probeFrom;
+      // Below what is served, if the baseline is right.
+      this.#set(Math.round((0.75 * inflight) / ratio));
     }
   }
 
@@ -211,19 +213,24 @@ class Gradient implements LimitAlgorithm {
 
   /** What `busy` need, and a margin. */
   #target(busy: number, saturation: number): number {
-    const share = 0.2 + 0.3 * this.#window.deviation;
+    const share = 0.2 + 0.2 * this.#window.deviation;
     const margin = Math.max(share * busy, Math.sqrt(busy), 1.3);
     // A limit that is only reached now and then may be higher: small services need room for bursts.
-    return busy + margin + 3 * Math.max(0, 1 - saturation / 0.8);
+    return busy + margin + Math.max(0, 1 - saturation / 0.8);
   }
 
   #endProbe(at: number, from: Mark): void {
-    const { mean, error, inflight, saturation } = this.#window;
+    const { mean, error, inflight, saturation, dropped } = this.#window;
     const gap = mean - this.#baseline;
     const tolerance = Math.max(near, 2 * error);
-    if (gap < -tolerance && this.#limit > this.#bounds.minimum && saturation >= 0.5) {
+    // What the latency must be if all that was taken away had only been waiting.
+    const step = this.#probeStep ?? from;
+    const shorter = step.mean + Math.log(inflight / step.inflight) - this.#baseline;
+    const follows = gap < -tolerance || (shorter < -0.2 && gap < shorter / 2);
+    if (follows && this.#limit > this.#bounds.minimum && saturation >= 0.5) {
       // There was a queue in what seemed to be none: on, until there is none.
-      this.#adopt(mean);
+      this.#adopt(Math.min(mean, this.#baseline));
+      this.#probeStep = { limit: this.#limit, inflight, mean, dropped };
       return this.#set(Math.round(inflight / 2));
     }
     this.#probeFrom = null;
