@@ -395,6 +395,19 @@ export const cases: Readonly<Record<string, (start: StartServer) => Promise<void
     expect(bench.samples).toMatchObject([{ dropped: true }]);
   },
 
+  async "counts it as dropped when a client leaves after its deadline"(start) {
+    const clock = new FakeClock();
+    await using bench = await Bench.start(start, {}, { clock });
+    const client = await bench.holding("/never", ["X-Request-Timeout-Ms: 250"]);
+    await clock.advance(250);
+    client.leave();
+    await until(() => client.socket.closed, "it has gone");
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await clock.advance("30s");
+    expect(bench.limiter.inflight).toBe(0);
+    expect(bench.samples).toMatchObject([{ dropped: true }]);
+  },
+
   async "ends at its own timeout where the caller has none, and leaves no timer"(start) {
     const clock = new FakeClock();
     await using bench = await Bench.start(start, {}, { clock, timeout: "8s" });

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { fixed, Limiter } from "snowshed";
+import { fixed, Limiter, systemClock } from "snowshed";
 import type { NodeHandlerOptions } from "snowshed/http";
 import { DispatchQueue, LoopLag, nodeHandler, requestContext } from "snowshed/http";
 import { expect, test } from "vitest";
@@ -193,4 +193,57 @@ test("each handler runs in the async context of its own request, also after a wa
   for (const [index, client] of clients.entries()) client.ask(`/${index}`);
   const bodies = await Promise.all(clients.map(async (client) => (await client.answer()).body));
   expect(bodies).toEqual([0, 1, 2, 3, 4].map((index) => `/${index} /${index}`));
+});
+
+/** A clock that handlers which compute move on, and a limiter and a queue that live in it. */
+function standingTime(unseen: number): {
+  readonly options: NodeHandlerOptions;
+  readonly latencies: number[];
+  readonly clock: { time: number };
+} {
+  const clock = { ...systemClock, time: 0, now: () => clock.time };
+  const latencies: number[] = [];
+  const algorithm = { limit: 5, sample: ({ latency }: { latency: number }) => void latencies.push(latency) };
+  class BusyDispatch extends DispatchQueue {
+    override unseen(): number {
+      return unseen;
+    }
+  }
+  const dispatch = new BusyDispatch({ clock });
+  return { options: { clock, limiter: new Limiter({ algorithm, clock }), dispatch, loopLag: false }, latencies, clock };
+}
+
+test("what a request has waited unseen is part of its latency, and gone from its deadline", async () => {
+  const { options, latencies, clock } = standingTime(7);
+  const handler = nodeHandler((_, response) => {
+    clock.time += 5;
+    response.end();
+  }, options);
+  await using server = await running(handler);
+  const client = await server.client();
+  client.ask("/", ["X-Request-Timeout-Ms: 7"]);
+  expect((await client.answer()).status).toBe(504);
+  client.ask("/", ["X-Request-Timeout-Ms: 8"]);
+  expect((await client.answer()).status).toBe(200);
+  while (latencies.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(latencies).toEqual([12]);
+});
+
+test("what has less time left than requests usually take is refused", async () => {
+  const { options, latencies, clock } = standingTime(0);
+  const handler = nodeHandler((_, response) => {
+    clock.time += 100;
+    response.end();
+  }, options);
+  await using server = await running(handler);
+  const client = await server.client();
+  const status = async (left: number): Promise<number> => {
+    const before = latencies.length;
+    client.ask("/", [`X-Request-Timeout-Ms: ${left}`]);
+    const answer = await client.answer();
+    while (answer.status === 200 && latencies.length === before) await new Promise((resolve) => setImmediate(resolve));
+    return answer.status;
+  };
+  for (let count = 0; count < 20; count++) expect(await status(500)).toBe(200);
+  expect([await status(50), await status(150)]).toEqual([503, 200]);
 });
