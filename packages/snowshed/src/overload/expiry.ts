@@ -62,11 +62,28 @@ export class ExpiryList {
 
   #expire(): void {
     const now = this.#clock.now();
-    for (let node = this.#queue.head; node !== null && node.due <= now; node = this.#queue.head) {
-      this.#queue.remove(node);
-      node.expire();
+    try {
+      for (let node = this.#queue.head; node !== null && node.due <= now; node = this.#queue.head) {
+        this.#queue.remove(node);
+        node.expire();
+      }
+    } finally {
+      // Also if one of them throws: those behind it must not wait for ever.
+      this.#cancelTimer = this.#rearm();
     }
+  }
+
+  #rearm(): (() => void) | null {
     const { head } = this.#queue;
-    this.#cancelTimer = head === null ? null : this.#arm(head.due - now);
+    if (head === null) return null;
+    // Read again: what has just expired may have taken its time.
+    const now = this.#clock.now();
+    if (head.due - now > this.ms) {
+      // The clock was set back: their time counts from now, and does not end in hours.
+      for (let node: Expiring | null = head; node !== null; node = node.after) {
+        node.due = Math.min(node.due, now + this.ms);
+      }
+    }
+    return this.#arm(head.due - now);
   }
 }

@@ -56,6 +56,8 @@ export class Call<T> extends AbortNode implements Expiring {
   #launched = 0;
   #latest: Attempt<T> | null = null;
   #hedgeTimer: HedgeTimer<T> | null = null;
+  /** Of the attempts of this round that have failed while others run. */
+  #kept: Ending | null = null;
   /** The last wait, in milliseconds. */
   #backoff = 0;
   #cancelBackoff: (() => void) | null = null;
@@ -97,8 +99,8 @@ export class Call<T> extends AbortNode implements Expiring {
   override notify(): void {
     const reason = this.scope.reason!;
     this.#settle();
-    for (let attempt = this.#latest; attempt !== null; attempt = attempt.earlier) attempt.abandon(reason);
     this.#reject(reason);
+    for (let attempt = this.#latest; attempt !== null; attempt = attempt.earlier) attempt.abandon(reason);
   }
 
   #beginRound(at: number): void {
@@ -119,26 +121,49 @@ export class Call<T> extends AbortNode implements Expiring {
     this.#latest.begin(at);
   }
 
-  /** It takes long: another attempt beside it, if the budget allows. */
-  hedge(): void {
+  /** It takes long: another attempt beside it, if the budget allows. False if it does not. */
+  hedge(): boolean {
     const at = this.plan.clock.now();
     this.#hedgeTimer = null;
-    if (this.plan.budget?.tryWithdrawAt(at) !== false) this.#launch(at);
+    if (this.plan.budget?.tryWithdrawAt(at) === false) return false;
+    this.#launch(at);
+    return true;
   }
 
-  /** `failed`: `outcome` was thrown. `refused`: by this pipeline itself, so another attempt would fare no better. */
-  ended(failed: boolean, outcome: unknown, classification: Classification, refused: boolean, at: number): void {
-    if (this.settled) return;
-    const again = !refused && (classification === "transient" || classification === "overload");
-    if (!failed && !again) return this.#succeed(outcome as T);
-    if (!refused && classification === "transient" && this.#hedgeTimer !== null) {
-      // No need to wait for what the next attempt was to be compared with. After an overload it would only add to that.
-      this.plan.hedge!.remove(this.#hedgeTimer);
-      this.hedge();
-      if (this.settled) return;
+  ended(ending: Ending, at: number): void {
+    const { failed, outcome, classification } = ending;
+    if (this.settled) return drop(ending);
+    if (!failed && classification === "ok") return this.#succeed(outcome as T);
+    if (this.plan.hedge === null || (classification !== "transient" && classification !== "overload")) {
+      return this.#decide(ending, at);
     }
-    const worst = classification === "fatal" || refused;
-    if (!worst && this.#running()) return;
+    this.#keep(ending);
+    if (classification === "overload") {
+      // Another attempt would only add to that.
+      this.#stopHedgeTimer();
+    } else if (this.#hedgeTimer !== null) {
+      // No need to wait for what the next attempt was to be compared with.
+      this.#stopHedgeTimer();
+      // If it has ended already, that has decided.
+      if (this.hedge()) return;
+    }
+    if (this.#running()) return;
+    const kept = this.#kept!;
+    this.#kept = null;
+    this.#decide(kept, at);
+  }
+
+  /** Of the failures of a round the one that says most about another: of those that say the same, the last. */
+  #keep(ending: Ending): void {
+    const kept = this.#kept;
+    if (kept !== null && weight(kept) > weight(ending)) return drop(ending);
+    this.#kept = ending;
+    if (kept !== null) drop(kept);
+  }
+
+  /** What became of a round: another one, or the end. */
+  #decide(ending: Ending, at: number): void {
+    const { failed, outcome, classification, refused } = ending;
     this.#stopRound();
     const { clock, retry } = this.plan;
     let delay = -1;
@@ -146,7 +171,7 @@ export class Call<T> extends AbortNode implements Expiring {
       const left = this.scope.remaining();
       delay = retry.next(this.#rounds, failed, outcome, classification, left, at, this.#backoff);
       // Its listeners are the user's: one of them may have ended the call.
-      if (this.settled) return;
+      if (this.settled) return drop(ending);
     }
     if (delay < 0) {
       this.#settle();
@@ -154,7 +179,7 @@ export class Call<T> extends AbortNode implements Expiring {
       else this.#resolve(outcome as T);
       return;
     }
-    if (!failed) discard(outcome);
+    drop(ending);
     this.#backoff = delay;
     this.#cancelBackoff = clock.setTimeout(() => {
       this.#cancelBackoff = null;
@@ -175,21 +200,46 @@ export class Call<T> extends AbortNode implements Expiring {
 
   /** Ends the attempts that still run beside the one that decided. */
   #stopRound(): void {
+    this.#stopHedgeTimer();
+    for (let attempt = this.#latest; attempt !== null; attempt = attempt.earlier) attempt.cancel();
+  }
+
+  #stopHedgeTimer(): void {
     if (this.#hedgeTimer !== null) this.plan.hedge!.remove(this.#hedgeTimer);
     this.#hedgeTimer = null;
-    for (let attempt = this.#latest; attempt !== null; attempt = attempt.earlier) attempt.cancel();
   }
 
   #settle(): void {
     this.settled = true;
     this.source?.unlink(this);
     this.#cancelBackoff?.();
-    if (this.#hedgeTimer !== null) this.plan.hedge!.remove(this.#hedgeTimer);
+    this.#stopHedgeTimer();
+    if (this.#kept !== null) drop(this.#kept);
     if (this.#deadline !== null) {
       this.plan.deadline!.remove(this);
       this.#deadline.source?.unlink(this.#deadline);
     }
   }
+}
+
+/** How an attempt ended. @internal */
+export interface Ending {
+  /** Whether `outcome` was thrown. */
+  readonly failed: boolean;
+  readonly outcome: unknown;
+  readonly classification: Classification;
+  /** By this pipeline itself, so another attempt would fare no better. */
+  readonly refused: boolean;
+}
+
+/** A hedge that finds no place says nothing about the attempt beside it; an overload may say how long to wait. */
+function weight({ classification, refused }: Ending): number {
+  if (refused) return 0;
+  return classification === "overload" ? 2 : 1;
+}
+
+function drop({ failed, outcome }: Ending): void {
+  if (!failed) discard(outcome);
 }
 
 /** One attempt: its place in the breaker and the limiter, its timeout, and the body. @internal */
@@ -223,8 +273,8 @@ class Attempt<T> implements Expiring {
       this.#epoch = breaker.enter(at);
       if (this.#epoch === -1) return this.#refused(breaker.refusal(), at);
     }
-    if (plan.hedge !== null) this.#context = scope.withCancel();
     if (limiter === null || limiter.enter(at, priority)) return this.#run(at);
+    if (plan.hedge !== null) this.#context = scope.withCancel();
     limiter.wait(at, (this.#context ?? scope).scope, Number.POSITIVE_INFINITY, priority).then(
       () => {
         const now = plan.clock.now();
@@ -243,29 +293,34 @@ class Attempt<T> implements Expiring {
   #refused(error: unknown, at: number): void {
     this.wanted = false;
     this.#detach();
-    this.#call.ended(true, error, "overload", true, at);
+    this.#call.ended({ failed: true, outcome: error, classification: "overload", refused: true }, at);
   }
 
   #run(at: number): void {
     const { plan, scope, task } = this.#call;
     this.#admittedAt = at;
     if (plan.timeout !== null) {
-      this.#context ??= timedContext(scope, plan.timeout, at);
+      // What it waited under for the limiter knows nothing of the timeout.
+      this.#context?.source?.unlink(this.#context);
+      this.#context = timedContext(scope, plan.timeout, at);
       plan.timeout.add(this, at);
-    }
+    } else if (plan.hedge !== null) this.#context ??= scope.withCancel();
     let result: T | PromiseLike<T>;
+    let promise: Promise<T> | null = null;
     try {
       result = task(this.#context ?? scope, this.#number);
+      // A foreign thenable, or a subclass, may call back twice, or throw: a promise of the platform does not.
+      if (typeof (result as Partial<PromiseLike<T>> | null | undefined)?.then === "function") {
+        promise = Promise.resolve(result);
+      }
     } catch (error) {
       this.#ended(true, error);
       return;
     }
-    if (typeof (result as Partial<PromiseLike<T>> | null | undefined)?.then !== "function") {
+    if (promise === null) {
       this.#ended(false, result);
       return;
     }
-    // A foreign thenable may call back twice, or throw: a promise of the platform does not.
-    const promise = result instanceof Promise ? (result as Promise<T>) : Promise.resolve(result);
     void promise.then(
       (value) => this.#ended(false, value),
       (error: unknown) => this.#ended(true, error),
@@ -276,6 +331,7 @@ class Attempt<T> implements Expiring {
     const { plan } = this.#call;
     const at = plan.clock.now();
     if (!this.wanted) {
+      if (!failed) discard(outcome);
       plan.limiter?.leave(this.#admittedAt, this.#verdict, at);
       return;
     }
@@ -286,13 +342,23 @@ class Attempt<T> implements Expiring {
     try {
       classification = failed ? classifyError(plan.classify, outcome) : classifyValue(plan.classify, outcome);
     } catch (error) {
-      classification = "ignore";
+      classification = "fatal";
       failed = refused = true;
       outcome = error;
     }
-    plan.limiter?.leave(this.#admittedAt, verdictOf(classification, outcome), at);
-    plan.breaker?.leave(this.#epoch, classification, at);
-    this.#call.ended(failed, outcome, classification, refused, at);
+    try {
+      try {
+        plan.limiter?.leave(this.#admittedAt, verdictOf(classification, outcome), at);
+      } finally {
+        plan.breaker?.leave(this.#epoch, classification, at);
+      }
+    } catch (error) {
+      // An algorithm or a window of the user's: as for the pieces alone, its error is the caller's.
+      classification = "fatal";
+      failed = refused = true;
+      outcome = error;
+    }
+    this.#call.ended({ failed, outcome, classification, refused }, at);
   }
 
   /** The timeout: the caller goes on, the place in the limiter stays taken until the body has ended. */
@@ -302,7 +368,8 @@ class Attempt<T> implements Expiring {
     this.#give("dropped", "transient");
     this.#context!.abort(exceeded(error));
     this.#detach();
-    this.#call.ended(true, error, "transient", false, plan.clock.now());
+    const ending: Ending = { failed: true, outcome: error, classification: "transient", refused: false };
+    this.#call.ended(ending, plan.clock.now());
   }
 
   /** The whole call was aborted. */

@@ -41,8 +41,11 @@ export async function runPlain<T>(plan: Plan, task: PipelineTask<T>, priority?: 
       classification = failed ? classifyError(classify, outcome) : classifyValue(classify, outcome);
     } finally {
       // Also when the classifier throws: its error is the caller's then, and no place is lost.
-      limiter?.leave(at, verdictOf(classification, outcome), ended);
-      breaker?.leave(epoch, classification, ended);
+      try {
+        limiter?.leave(at, verdictOf(classification, outcome), ended);
+      } finally {
+        breaker?.leave(epoch, classification, ended);
+      }
     }
     if (!failed && (classification === "ok" || retry === null)) return outcome as T;
     delay =

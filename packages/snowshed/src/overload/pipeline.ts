@@ -18,9 +18,10 @@ import type { PipelineTask, Plan } from "./pipeline-call.ts";
 import { Call } from "./pipeline-call.ts";
 import { runPlain } from "./pipeline-plain.ts";
 import type { Priority } from "./priority.ts";
+import { bandOf } from "./priority.ts";
 import { RetryBudget } from "./retry-budget.ts";
 import type { RetryPolicyOptions } from "./retry-policy.ts";
-import { RetryPolicy } from "./retry-policy.ts";
+import { checkBudget, RetryPolicy } from "./retry-policy.ts";
 
 /** What stands between a caller and a service, from outside in. Each piece may be left out. */
 export interface PipelineOptions<T = unknown, F = never> {
@@ -113,27 +114,33 @@ export class Pipeline<T = unknown, F = never> {
     for (const name of Object.keys(options)) {
       if (!pieces.includes(name)) throw invalidArgument(TypeError, "options", `made of ${pieces.join(", ")}`, name);
     }
+    // Each is read once: one that is a getter must not be checked with one answer and used with another.
     const { breaker, clock = systemClock, classify = defaultClassify, fallback, hedge, limiter } = options;
+    const { budget: sharedBudget, retry: retries } = options;
     checkFunction(classify, "classify");
+    // Spread below: what is no object would give a piece with nothing but defaults.
+    for (const [name, piece] of Object.entries({ fallback, hedge, breaker, limiter })) checkPiece(piece, name);
+    const retry = typeof retries === "number" ? { attempts: retries } : retries;
+    checkPiece(retry, "retry", "a number or an object");
     const deadline = durationOf(options.deadline, "deadline");
     const timeout = durationOf(options.timeout, "timeout");
-    const hedgeDelay = durationOf(hedge?.delay, "hedge.delay");
-    const hedges = hedge?.attempts ?? 2;
+    const { delay, attempts: hedges = 2 } = hedge ?? {};
+    const hedgeDelay = durationOf(delay, "hedge.delay");
     checkInteger(hedges, "hedge.attempts", 2);
     if (hedge !== undefined && hedgeDelay === Number.POSITIVE_INFINITY) {
-      throw invalidArgument(TypeError, "hedge.delay", "a finite duration", hedge.delay);
+      throw invalidArgument(TypeError, "hedge.delay", "a finite duration", delay);
     }
     refuseAbove(timeout, deadline, "timeout", "the deadline");
     if (hedge !== undefined) {
       refuseAbove(hedgeDelay, timeout, "hedge.delay", "the timeout");
       refuseAbove(hedgeDelay, deadline, "hedge.delay", "the deadline");
     }
-    const retry = typeof options.retry === "number" ? { attempts: options.retry } : options.retry;
     const extra = retry !== undefined || hedge !== undefined;
-    if (options.budget !== undefined && !extra) {
-      throw invalidArgument(TypeError, "budget", "left out where there is neither retry nor hedge", options.budget);
+    if (sharedBudget !== undefined && !extra) {
+      throw invalidArgument(TypeError, "budget", "left out where there is neither retry nor hedge", sharedBudget);
     }
-    const budget = extra ? (options.budget ?? new RetryBudget({ clock })) : null;
+    checkBudget(sharedBudget);
+    const budget = extra ? (sharedBudget ?? new RetryBudget({ clock })) : null;
     const list = (ms: number): ExpiryList | null => (Number.isFinite(ms) ? new ExpiryList(clock, ms) : null);
     this.#plan = {
       clock,
@@ -188,6 +195,8 @@ export class Pipeline<T = unknown, F = never> {
    */
   run<R extends T>(task: PipelineTask<R>, options?: PipelineRunOptions): Promise<R | F> {
     checkFunction(task, "task");
+    // Before anything is taken: the limiter would refuse it when the breaker has let it pass.
+    if (options?.priority !== undefined) bandOf(options.priority);
     const fallback = this.#fallback;
     if (fallback === null) return this.#call(task, options);
     return fallback.run(() => this.#call(task, options), options) as Promise<R | F>;
@@ -210,6 +219,11 @@ function durationOf(duration: Duration | undefined, name: string): number {
   const ms = toMilliseconds(duration, name);
   if (ms > 0) return ms;
   throw invalidArgument(RangeError, name, "longer than 0", duration);
+}
+
+function checkPiece(piece: unknown, name: string, expected: string = "an object"): void {
+  if (piece === undefined || (typeof piece === "object" && piece !== null)) return;
+  throw invalidArgument(TypeError, name, expected, piece);
 }
 
 function refuseAbove(inner: number, outer: number, name: string, limit: string): void {
