@@ -184,7 +184,7 @@ class Gradient implements LimitAlgorithm {
     const expected = Math.max(this.#baseline, from.mean + Math.log(inflight / from.inflight));
     // Where the latency was near the baseline, drops were the reason for the cut, and no queue can show.
     const shouldFall = from.mean - expected > longer;
-    const hasFallen = mean < (shouldFall ? (from.mean + expected) / 2 : from.mean - near);
+    const hasFallen = mean < (shouldFall ? (2 * from.mean + expected) / 3 : from.mean - near);
     const isReason = shouldFall || from.dropped > tooManyDropped;
     if (isReason && !hasFallen && dropped >= 0.7 * from.dropped) return true;
     // It was: the next cut is compared with this one.
@@ -226,7 +226,7 @@ class Gradient implements LimitAlgorithm {
     // What the latency must be if all that was taken away had only been waiting.
     const step = this.#probeStep ?? from;
     const shorter = step.mean + Math.log(inflight / step.inflight) - this.#baseline;
-    const follows = gap < -tolerance || (shorter < -0.2 && gap < shorter / 2);
+    const follows = gap < -tolerance || (shorter < -0.2 && gap < shorter / 3);
     if (follows && this.#limit > this.#bounds.minimum && saturation >= 0.5) {
       // There was a queue in what seemed to be none: on, until there is none.
       this.#adopt(Math.min(mean, this.#baseline));
