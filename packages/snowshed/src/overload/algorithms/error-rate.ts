@@ -19,8 +19,8 @@ export interface ErrorRateOptions {
   readonly window?: OutcomeWindow | undefined;
 }
 
-/** After so many successes in a row at the lowest limit the drops of the window are of the past. */
-const successesOfRecovery = 10;
+/** After so many successes in a row the drops of the window are of the past: by chance, at 40 %, one in 27,000. */
+const successesOfRecovery = 20;
 
 /**
  * The article's formula: `limit = clamp(100 · (1 − rate), 2, 100)`, where `rate` is the share of drops in the last 10 s,
@@ -32,8 +32,8 @@ const successesOfRecovery = 10;
  *
  * Made sound, compared to the letter (`preset: "article"`): it needs 20 samples before it acts; only what was dropped
  * counts, not every error; it opens by doubling per second at most, not at once from 60 to 100 when the rate falls below
- * 40 %; and ten successes in a row at the lowest limit open it, where otherwise drops of long ago would keep it shut
- * for as long as the window.
+ * 40 %; and twenty successes in a row open it, where otherwise drops of long ago would keep it shut for as long as the
+ * window.
  *
  * @example
  * ```ts
@@ -85,7 +85,7 @@ class ErrorRate implements LimitAlgorithm {
     const window = this.#window;
     window.record(dropped, at);
     this.#successes = dropped ? 0 : this.#successes + 1;
-    if (!this.#isLiteral && this.#limit <= this.#minimum && this.#successes >= successesOfRecovery) window.reset();
+    if (!this.#isLiteral && this.#limit < this.#maximum && this.#successes >= successesOfRecovery) window.reset();
     const target = this.#target(window.total(at), window.failures(at));
     // Within no time, and with a clock that went back, it does not open.
     const seconds = at > this.#at ? Math.min(1, (at - this.#at) / 1000) : 0;
