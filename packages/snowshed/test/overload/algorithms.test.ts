@@ -67,10 +67,10 @@ describe.each([
   ["vegas", vegas],
 ])("%s", (_name, make) => {
   test.each([Number.NaN, 0, -1, 1.5, 2 ** 53])("refuses %d as a bound", (value) => {
-    const refused = expect.objectContaining({ code: "SNOWSHED_INVALID_ARGUMENT" }) as unknown;
-    expect(() => make({ minimum: value })).toThrow(refused as Error);
-    expect(() => make({ maximum: value })).toThrow(refused as Error);
-    expect(() => make({ initial: value })).toThrow(refused as Error);
+    const refused: unknown = expect.objectContaining({ code: "SNOWSHED_INVALID_ARGUMENT" });
+    expect(() => make({ minimum: value })).toThrow(refused);
+    expect(() => make({ maximum: value })).toThrow(refused);
+    expect(() => make({ initial: value })).toThrow(refused);
   });
 
   test("refuses bounds that contradict each other", () => {
