@@ -46,9 +46,9 @@ await clock.advance("1s");
 console.log(`${seconds()}: ${payments.state}`, outcomes, `${reached} calls reached the service`);
 
 // Output:
-// 3.1 s: closed -> open (consecutive failures)
-// 8.1 s: open -> half-open (open time over)
-// 8.2 s: half-open -> open (probe failed)
-// 18.7 s: open -> half-open (open time over)
-// 19.2 s: half-open -> closed (probes succeeded)
-// 31.0 s: closed { charged: 702, failed: 10, refused: 788 } 712 calls reached the service
+// 3.4 s: closed -> open (consecutive failures)
+// 8.4 s: open -> half-open (open time over)
+// 8.5 s: half-open -> open (probe failed)
+// 19.0 s: open -> half-open (open time over)
+// 19.5 s: half-open -> closed (probes succeeded)
+// 31.0 s: closed { charged: 687, failed: 25, refused: 788 } 712 calls reached the service

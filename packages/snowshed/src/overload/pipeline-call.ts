@@ -61,6 +61,10 @@ export class Call<T> extends AbortNode implements Expiring {
   /** The last wait, in milliseconds. */
   #backoff = 0;
   #cancelBackoff: (() => void) | null = null;
+  /** Goes on in a microtask, in the caller's own async context: a timer that all calls share runs in that of another. */
+  #wake: (() => void) | null = null;
+  /** What `#wake` is for: a hedge, or the next round. */
+  #due: HedgeTimer<T> | "round" | null = null;
 
   constructor(
     plan: Plan,
@@ -112,6 +116,7 @@ export class Call<T> extends AbortNode implements Expiring {
 
   #launch(at: number): void {
     const { hedge, hedges } = this.plan;
+    this.#awaitWake();
     this.#launched++;
     this.#latest = new Attempt(this, ++this.#attempts, this.#latest);
     if (hedge !== null && this.#launched < hedges) {
@@ -121,8 +126,35 @@ export class Call<T> extends AbortNode implements Expiring {
     this.#latest.begin(at);
   }
 
+  /** Called where the async context is the caller's. Only what may go on from a shared timer pays for it. */
+  #awaitWake(): void {
+    const { hedge, retry, timeout } = this.plan;
+    if (this.#wake !== null || (hedge === null && (timeout === null || retry === null))) return;
+    void new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    }).then(() => this.#woken());
+  }
+
+  wake(due: HedgeTimer<T> | "round"): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    this.#due = due;
+    if (wake === null) this.#woken();
+    else wake();
+  }
+
+  #woken(): void {
+    const due = this.#due;
+    this.#due = null;
+    if (this.settled) return;
+    this.#awaitWake();
+    if (due === "round") this.#beginRound(this.plan.clock.now());
+    // Unless its attempt has failed in the meantime, and it was begun then.
+    else if (due === this.#hedgeTimer) this.#hedge();
+  }
+
   /** It takes long: another attempt beside it, if the budget allows. False if it does not. */
-  hedge(): boolean {
+  #hedge(): boolean {
     const at = this.plan.clock.now();
     this.#hedgeTimer = null;
     if (this.plan.budget?.tryWithdrawAt(at) === false) return false;
@@ -145,7 +177,7 @@ export class Call<T> extends AbortNode implements Expiring {
       // No need to wait for what the next attempt was to be compared with.
       this.#stopHedgeTimer();
       // If it has ended already, that has decided.
-      if (this.hedge()) return;
+      if (this.#hedge()) return;
     }
     if (this.#running()) return;
     const kept = this.#kept!;
@@ -183,7 +215,7 @@ export class Call<T> extends AbortNode implements Expiring {
     this.#backoff = delay;
     this.#cancelBackoff = clock.setTimeout(() => {
       this.#cancelBackoff = null;
-      this.#beginRound(clock.now());
+      this.wake("round");
     }, delay);
   }
 
@@ -415,7 +447,7 @@ class HedgeTimer<T> implements Expiring {
   }
 
   expire(): void {
-    this.#call.hedge();
+    this.#call.wake(this);
   }
 }
 

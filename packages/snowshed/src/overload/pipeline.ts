@@ -86,7 +86,11 @@ const pieces: readonly string[] = [...order, "budget", "classify", "clock"];
  * console.log(name); // Ada
  * ```
  */
-export function pipeline<T = unknown, F = never>(options: PipelineOptions<T, F> = {}): Pipeline<T, F> {
+export function pipeline<T, F = T>(
+  options: PipelineOptions<T, F> & { readonly fallback: Fallback<T, F> | FallbackOptions<T, F> },
+): Pipeline<T, F>;
+export function pipeline(options?: PipelineOptions): Pipeline;
+export function pipeline<T, F>(options: PipelineOptions<T, F> = {}): Pipeline<T, F> {
   return new Pipeline(options);
 }
 
@@ -193,7 +197,10 @@ export class Pipeline<T = unknown, F = never> {
    *
    * A returned response that classifies as transient or overload is retried, too; the last one is returned as it is.
    */
-  run<R extends T>(task: PipelineTask<R>, options?: PipelineRunOptions): Promise<R | F> {
+  run<R extends T>(
+    task: (context: Context, attempt: number) => R | PromiseLike<R>,
+    options?: PipelineRunOptions,
+  ): Promise<R | F> {
     checkFunction(task, "task");
     // Before anything is taken: the limiter would refuse it when the breaker has let it pass.
     if (options?.priority !== undefined) bandOf(options.priority);

@@ -75,6 +75,8 @@ describe("what a call gives", () => {
     expectTypeOf(plain.run(async () => 1)).toEqualTypeOf<Promise<number>>();
     const guarded = pipeline<number, string>({ fallback: { value: () => "none" } });
     expectTypeOf(guarded.run(async () => 1)).toEqualTypeOf<Promise<number | string>>();
+    expectTypeOf(pipeline<string>({ fallback: { value: () => "none" } })).toEqualTypeOf<Pipeline<string, string>>();
+    expectTypeOf(pipeline({ fallback: { value: () => "none" } })).toEqualTypeOf<Pipeline<unknown, string>>();
   });
 });
 
@@ -308,7 +310,7 @@ describe("hedge", () => {
     const guarded = pipeline({ hedge: { delay: 100, attempts: 3 }, clock });
     const seen: number[] = [];
     const outcome = follow(
-      guarded.run((context, attempt) => {
+      guarded.run((_, attempt) => {
         seen.push(attempt);
         if (attempt === 1) throw new TransientError("quick");
         return "second";
