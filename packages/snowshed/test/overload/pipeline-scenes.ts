@@ -48,7 +48,7 @@ export const callers: fc.Arbitrary<Caller> = fc.record({
   begins,
   aborts: fc.option(aborts, { nil: undefined, freq: 2 }),
   signal: fc.constantFrom("context", "native"),
-  priority: fc.constantFrom(undefined, "high", "low", { band: "normal", user: "ada" }),
+  priority: fc.constantFrom<Priority | undefined>(undefined, "high", "low", { band: "normal", user: "ada" }),
   behaviours: fc.array(behaviours, { minLength: 1, maxLength: 5 }),
 });
 
@@ -109,14 +109,15 @@ export class Scene {
       this.onBody(context, result);
       return this.#body(behaviour, context, result.attempts.length);
     };
-    const done = (outcome: string): void => {
+    const settle = (outcome: string): void => {
       result.settled++;
       result.settledAt = clock.now();
       result.outcome = outcome;
     };
-    run(task, { signal: hasSignal ? signal : undefined, priority: caller.priority }).then(
-      (value) => done(describe(value)),
-      (error: unknown) => done(`thrown ${describe(error)}`),
+    const observed = run(task, { signal: hasSignal ? signal : undefined, priority: caller.priority });
+    observed.then(
+      (value) => settle(describe(value)),
+      (error: unknown) => settle(`thrown ${describe(error)}`),
     );
     // By hand and not by the clock, whose timers are counted.
     if (caller.aborts !== undefined && caller.aborts > 0) this.#later.push({ at: clock.now() + caller.aborts, cancel });
@@ -204,7 +205,7 @@ export class Scene {
           try {
             resolve(end());
           } catch (error) {
-            reject(error as Error);
+            reject(error);
           }
         });
       this.#releases.add(release);
@@ -216,7 +217,7 @@ export class Scene {
         ? context.onAbort((reason) =>
             finish(() => {
               this.alive--;
-              reject(reason as Error);
+              reject(reason);
             }),
           )
         : () => {};
@@ -261,7 +262,7 @@ function outcomeOf({ kind, answers }: Behaviour, attempt: number): unknown {
 /** Without the message of a deadline, which says whose it was. */
 function describe(outcome: unknown): string {
   if (typeof outcome === "string") return outcome;
-  const { status, attempt, code, name, message } = outcome as Record<string, unknown>;
+  const { status, attempt, code, name, message } = outcome as Readonly<Record<string, string | number | undefined>>;
   if (status !== undefined) return `response ${String(status)} of attempt ${String(attempt)}`;
   const own = String(message).startsWith("attempt") && !String(message).includes("took") ? String(message) : "";
   return [String(code ?? name), own].join(" ").trim();

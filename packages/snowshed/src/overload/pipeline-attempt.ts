@@ -1,0 +1,200 @@
+import { Cancellation } from "../concurrency/abort.ts";
+import type { Context } from "../concurrency/context.ts";
+import { CancelContext } from "../concurrency/context.ts";
+import { DeadlineExceededError } from "../errors.ts";
+import type { Classification } from "./classify.ts";
+import { classifyError, classifyValue, isCongestion } from "./classify.ts";
+import type { Expiring, ExpiryList } from "./expiry.ts";
+import type { Call } from "./pipeline-call.ts";
+import { discard } from "./retry-policy.ts";
+
+/** How an attempt ended. @internal */
+export interface Ending {
+  /** Whether `outcome` was thrown. */
+  readonly failed: boolean;
+  readonly outcome: unknown;
+  readonly classification: Classification;
+  /** By this pipeline itself, so another attempt would fare no better. */
+  readonly refused: boolean;
+}
+
+/** One attempt: its place in the breaker and the limiter, its timeout, and the body. @internal */
+export class Attempt<T> implements Expiring {
+  before: Expiring | null = null;
+  after: Expiring | null = null;
+  due = 0;
+  /** The one begun before it in the same round. */
+  readonly earlier: Attempt<T> | null;
+  /** Whether the call still waits for its outcome. */
+  wanted = true;
+  readonly #call: Call<T>;
+  readonly #number: number;
+  #context: CancelContext | null = null;
+  #epoch = 0;
+  /** When the body began; −1 while it waits for the limiter. */
+  #admittedAt = -1;
+  /** What the limiter will be told once the body of an unwanted attempt has ended. */
+  #verdict: "dropped" | "ignore" = "ignore";
+
+  constructor(call: Call<T>, number: number, earlier: Attempt<T> | null) {
+    this.#call = call;
+    this.#number = number;
+    this.earlier = earlier;
+  }
+
+  begin(at: number): void {
+    const { plan, priority, scope } = this.#call;
+    const { breaker, limiter } = plan;
+    if (breaker !== null) {
+      this.#epoch = breaker.enter(at);
+      if (this.#epoch === -1) return this.#refused(breaker.refusal(), at);
+    }
+    if (limiter === null || limiter.enter(at, priority)) return this.#run(at);
+    if (plan.hedge !== null) this.#context = scope.withCancel();
+    limiter.wait(at, (this.#context ?? scope).scope, Number.POSITIVE_INFINITY, priority).then(
+      () => {
+        const now = plan.clock.now();
+        if (this.wanted) this.#run(now);
+        else limiter.leave(now, "ignore", now);
+      },
+      (error: unknown) => {
+        if (!this.wanted) return;
+        const now = plan.clock.now();
+        breaker?.leave(this.#epoch, "ignore", now);
+        this.#refused(error, now);
+      },
+    );
+  }
+
+  #refused(error: unknown, at: number): void {
+    this.wanted = false;
+    this.#detach();
+    this.#call.ended({ failed: true, outcome: error, classification: "overload", refused: true }, at);
+  }
+
+  #run(at: number): void {
+    const { plan, scope, task } = this.#call;
+    this.#admittedAt = at;
+    if (plan.timeout !== null) {
+      // What it waited under for the limiter knows nothing of the timeout.
+      this.#context?.source?.unlink(this.#context);
+      this.#context = timedContext(scope, plan.timeout, at);
+      plan.timeout.add(this, at);
+    } else if (plan.hedge !== null) this.#context ??= scope.withCancel();
+    let result: T | PromiseLike<T>;
+    let promise: Promise<T> | null = null;
+    try {
+      result = task(this.#context ?? scope, this.#number);
+      // A foreign thenable, or a subclass, may call back twice, or throw: a promise of the platform does not.
+      if (typeof (result as Partial<PromiseLike<T>> | null | undefined)?.then === "function") {
+        promise = Promise.resolve(result);
+      }
+    } catch (error) {
+      this.#ended(true, error);
+      return;
+    }
+    if (promise === null) {
+      this.#ended(false, result);
+      return;
+    }
+    void promise.then(
+      (value) => this.#ended(false, value),
+      (error: unknown) => this.#ended(true, error),
+    );
+  }
+
+  #ended(failed: boolean, outcome: unknown): void {
+    const { plan } = this.#call;
+    const at = plan.clock.now();
+    if (!this.wanted) {
+      if (!failed) discard(outcome);
+      plan.limiter?.leave(this.#admittedAt, this.#verdict, at);
+      return;
+    }
+    this.wanted = false;
+    this.#detach();
+    let classification: Classification;
+    let refused = false;
+    try {
+      classification = failed ? classifyError(plan.classify, outcome) : classifyValue(plan.classify, outcome);
+    } catch (error) {
+      classification = "fatal";
+      failed = refused = true;
+      outcome = error;
+    }
+    try {
+      try {
+        plan.limiter?.leave(this.#admittedAt, verdictOf(classification, outcome), at);
+      } finally {
+        plan.breaker?.leave(this.#epoch, classification, at);
+      }
+    } catch (error) {
+      // An algorithm or a window of the user's: as for the pieces alone, its error is the caller's.
+      classification = "fatal";
+      failed = refused = true;
+      outcome = error;
+    }
+    this.#call.ended({ failed, outcome, classification, refused }, at);
+  }
+
+  /** The timeout: the caller goes on, the place in the limiter stays taken until the body has ended. */
+  expire(): void {
+    const { plan } = this.#call;
+    const error = new DeadlineExceededError(`attempt ${this.#number} took longer than ${plan.timeout!.ms} ms`);
+    this.#give("dropped", "transient");
+    this.#context!.abort(exceeded(error));
+    this.#detach();
+    const ending: Ending = { failed: true, outcome: error, classification: "transient", refused: false };
+    this.#call.ended(ending, plan.clock.now());
+  }
+
+  /** The whole call was aborted. */
+  abandon(reason: unknown): void {
+    if (!this.wanted) return;
+    const late = reason instanceof DeadlineExceededError;
+    this.#give(late ? "dropped" : "ignore", late ? "transient" : "ignore");
+    this.#detach();
+  }
+
+  /** Another attempt has decided. */
+  cancel(): void {
+    if (!this.wanted) return;
+    this.#give("ignore", "ignore");
+    this.#context?.cancel();
+    this.#detach();
+  }
+
+  #give(verdict: "dropped" | "ignore", classification: Classification): void {
+    const { breaker, clock } = this.#call.plan;
+    this.wanted = false;
+    this.#verdict = verdict;
+    // Time spent waiting for our own limiter says nothing of the service behind it.
+    breaker?.leave(this.#epoch, this.#admittedAt === -1 ? "ignore" : classification, clock.now());
+  }
+
+  #detach(): void {
+    const { timeout } = this.#call.plan;
+    if (timeout !== null) timeout.remove(this);
+    // Not canceled: a response that was returned may still be read.
+    this.#context?.source?.unlink(this.#context);
+  }
+}
+
+/** A child that knows its deadline; the list of `expiry` is what aborts it. @internal */
+export function timedContext(parent: Context, expiry: ExpiryList, at: number): CancelContext {
+  const due = at + expiry.ms;
+  return due < parent.due
+    ? new CancelContext(parent, due, Number.NaN)
+    : new CancelContext(parent, parent.due, parent.dueDate);
+}
+
+/** @internal */
+export function exceeded(error: DeadlineExceededError): Cancellation {
+  return new Cancellation(undefined, true, error);
+}
+
+/** How an attempt that ended is given back to the limiter. @internal */
+export function verdictOf(classification: Classification, outcome: unknown): "success" | "dropped" | "ignore" {
+  if (classification === "ok") return "success";
+  return isCongestion(classification, outcome) ? "dropped" : "ignore";
+}
