@@ -150,7 +150,7 @@ export class Call<T> extends AbortNode implements Expiring {
     this.#awaitWake();
     if (due === "round") this.#beginRound(this.plan.clock.now());
     // Unless its attempt has failed in the meantime, and it was begun then.
-    else if (due === this.#hedgeTimer) this.#hedge();
+    else if (due !== null && due === this.#hedgeTimer) this.#hedge();
   }
 
   /** It takes long: another attempt beside it, if the budget allows. False if it does not. */
@@ -162,6 +162,7 @@ export class Call<T> extends AbortNode implements Expiring {
     return true;
   }
 
+  /** Of an attempt whose outcome is still wanted. */
   ended(ending: Ending, at: number): void {
     const { failed, outcome, classification } = ending;
     if (this.settled) return drop(ending);

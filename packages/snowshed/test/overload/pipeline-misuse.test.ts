@@ -1,5 +1,5 @@
 // What a user's code can do to a pipeline from inside and from outside, and what came out of trying.
-import type { Context, GiveUpEvent, LimitAlgorithm, OutcomeWindow, PipelineOptions } from "snowshed";
+import type { Clock, Context, GiveUpEvent, LimitAlgorithm, OutcomeWindow, PipelineOptions } from "snowshed";
 import {
   CircuitBreaker,
   DeadlineExceededError,
@@ -463,5 +463,44 @@ describe("hedges", () => {
     expect(call.outcome).toMatchObject({ reason: error });
     expect(first.aborted).toBe(true);
     await settleTimers();
+  });
+});
+
+describe("the clock", () => {
+  test("one that fires many timers without a microtask in between begins no attempt too many", async () => {
+    let timers: { readonly due: number; readonly callback: () => void }[] = [];
+    let now = 0;
+    const abrupt: Clock = {
+      now: () => now,
+      date: () => now,
+      random: () => 0.5,
+      setTimeout: (callback, ms) => {
+        const timer = { due: now + ms, callback };
+        timers.push(timer);
+        return () => (timers = timers.filter((other) => other !== timer));
+      },
+    };
+    const advance = (ms: number): void => {
+      const end = now + ms;
+      for (;;) {
+        const [next] = timers.filter(({ due }) => due <= end).toSorted((one, two) => one.due - two.due);
+        if (next === undefined) break;
+        timers = timers.filter((other) => other !== next);
+        now = Math.max(now, next.due);
+        next.callback();
+      }
+      now = end;
+    };
+    const guarded = pipeline({ hedge: { delay: 10 }, timeout: 20, retry: { ...quick, attempts: 2 }, clock: abrupt });
+    const task = vi.fn(never);
+    const call = observe(guarded.run(task));
+    for (let round = 0; round < 10; round++) {
+      advance(200);
+      // oxlint-disable-next-line no-await-in-loop
+      await drained();
+    }
+    expect(call.outcome.status).toBe("rejected");
+    expect(task).toHaveBeenCalledTimes(4);
+    expect(timers).toEqual([]);
   });
 });
