@@ -1,11 +1,11 @@
 // What each limit algorithm makes of an avalanche: `node bench/overload/simulate.mjs [--shape x] [--algorithm y]
-// [--seed n] [--queue 100] [--scale 1] [--held-out] [--oracle] [--json]`. Virtual time: the same on every machine. Needs
+// [--seed n] [--queue 100] [--scale 1] [--held-out | --unseen] [--oracle] [--json]`. Virtual time: the same on every machine. Needs
 // the library built: `npm run build`.
 import { parseArgs } from "node:util";
 import { ours } from "../ours.mjs";
 import { limited, open } from "./simulation/admission.mjs";
 import { findOracle, oracleLimits } from "./simulation/oracle.mjs";
-import { heldOut, shapes } from "./simulation/shapes.mjs";
+import { heldOut, shapes, unseen } from "./simulation/shapes.mjs";
 import { simulate } from "./simulation/simulation.mjs";
 import { avalanche } from "./simulation/timeline.mjs";
 
@@ -17,13 +17,15 @@ const { values } = parseArgs({
     queue: { type: "string", default: "100" },
     scale: { type: "string", default: "0.5" },
     "held-out": { type: "boolean", default: false },
+    unseen: { type: "boolean", default: false },
     oracle: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
   },
 });
 const library = await ours("Limiter", "gradient", "aimd", "vegas", "errorRate", "fixed");
 const maxQueue = values.queue === "limit" ? "limit" : Number(values.queue);
-const chosen = (values["held-out"] ? heldOut : shapes).filter(({ name }) => name.includes(values.shape));
+const list = values.unseen ? unseen : values["held-out"] ? heldOut : shapes;
+const chosen = list.filter(({ name }) => name.includes(values.shape));
 
 if (values.oracle) {
   for (const shape of chosen) console.log(`  "${shape.name}": ${await findOracle(library, shape, maxQueue)},`);
