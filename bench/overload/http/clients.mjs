@@ -45,7 +45,7 @@ export const clients = {
 
   async snowshed() {
     const { pipeline, TransientError } = await import(new URL("index.js", library));
-    const guarded = pipeline({ retry: 3, breaker: {}, limiter: {} });
+    const guarded = pipeline({ retry: 3, breaker: {}, limiter: { maxQueue: 100 } });
     return (attempt) =>
       succeeds(
         guarded

@@ -16,6 +16,7 @@ function random() {
 }
 
 // Bare sockets: the generator must be much cheaper than what it measures.
+/** @type {import('node:net').Socket[]} */
 const idle = [];
 
 function openSocket() {
@@ -72,6 +73,11 @@ function exchange(from) {
 }
 
 const client = await clients[clientName]();
+// Callers have their connections already: what is measured is a service, not its backlog of new ones.
+const first = Array.from({ length: 500 }, openSocket);
+await Promise.all(first.map((socket) => new Promise((resolve) => socket.once("connect", resolve))));
+idle.push(...first);
+process.send("connected");
 const begin = performance.now() + 200;
 /** Of logical requests: when they were due, whether they were answered, how often the server was asked. */
 const requests = [];
@@ -97,7 +103,8 @@ async function request(due) {
 
 const due = [];
 let edge = 0;
-for (const { seconds, rate, until = rate } of phases) {
+for (const { seconds, rate, until = rate, callers } of phases) {
+  if (callers > 0) break;
   const end = edge + seconds * 1000;
   for (let at = edge; ;) {
     const current = rate + ((until - rate) * (at - edge)) / (end - edge);
@@ -108,21 +115,32 @@ for (const { seconds, rate, until = rate } of phases) {
   edge = end;
 }
 
-let next = 0;
-await new Promise((resolve) => {
-  const tick = () => {
-    let now = performance.now() - begin;
-    for (; next < due.length && due[next] <= now; next++) {
-      lags.push(now - due[next]);
-      void request(due[next]);
-      now = performance.now() - begin;
-    }
-    if (next === due.length) return resolve();
-    if (due[next] - now > 1.5) setTimeout(tick, 1);
-    else setImmediate(tick);
+/** A closed loop: to see what the server can do. */
+const [{ callers = 0, seconds: busySeconds }] = phases;
+if (callers > 0) {
+  const end = busySeconds * 1000;
+  const caller = async () => {
+    while (performance.now() - begin < end) await request(performance.now() - begin);
   };
-  tick();
-});
+  await Promise.all(Array.from({ length: callers }, caller));
+}
+
+let next = 0;
+if (callers === 0)
+  await new Promise((resolve) => {
+    const tick = () => {
+      let now = performance.now() - begin;
+      for (; next < due.length && due[next] <= now; next++) {
+        lags.push(now - due[next]);
+        void request(due[next]);
+        now = performance.now() - begin;
+      }
+      if (next === due.length) return resolve();
+      if (due[next] - now > 1.5) setTimeout(tick, 1);
+      else setImmediate(tick);
+    };
+    tick();
+  });
 const patienceLeft = performance.now() + 5000;
 while (open.size > 0 && performance.now() < patienceLeft) await new Promise((resolve) => setTimeout(resolve, 20));
 lags.sort((a, b) => a - b);

@@ -39,6 +39,7 @@ async function run(workload, protection, client, seed, phases) {
       serialization: "advanced",
     });
     await prefer(load.pid, 1);
+    await once(load, "message");
     const begin = performance.now() + 200;
     const rss = [];
     server.on("message", (message) => message.rss && rss.push([performance.now() - begin, message.rss]));
@@ -59,25 +60,18 @@ async function run(workload, protection, client, seed, phases) {
 
 const inside = (list, from, until) => list.filter(([at]) => at >= from && at < until);
 
-/** The latency of the server at rest, and the highest rate at which its p99 stays below three times that. */
+/** The latency of the server at rest, and what it answers when it is kept busy by 20 callers, each in turn. */
 async function calibrate(workload) {
-  const nominal = { pool: 500, cpu: 500, mixed: 500 }[workload];
-  const latency = async (rate, seconds) => {
-    const { attempts } = await run(workload, "none", "stubborn", 1, [{ seconds, rate }]);
-    const good = inside(attempts, 500, seconds * 1000).filter(([, status]) => status === 200);
-    return percentile(
-      good.map(([, , ms]) => ms),
-      0.99,
-    );
-  };
-  const unloaded = await latency(nominal * 0.1, 4);
-  let [low, high] = [nominal * 0.3, nominal * 1.3];
-  for (let step = 0; step < 5; step++) {
-    const rate = (low + high) / 2;
-    if ((await latency(rate, 3)) < 3 * unloaded) low = rate;
-    else high = rate;
-  }
-  return { unloaded, capacity: low };
+  const seconds = 4;
+  const { attempts } = await run(workload, "none", "stubborn", 1, [{ seconds, rate: 25 }]);
+  const good = inside(attempts, 500, seconds * 1000).filter(([, status]) => status === 200);
+  const unloaded = percentile(
+    good.map(([, , ms]) => ms),
+    0.99,
+  );
+  const busy = await run(workload, "none", "stubborn", 1, [{ seconds, callers: 20 }]);
+  const done = inside(busy.attempts, 1000, seconds * 1000).filter(([, status]) => status === 200);
+  return { unloaded, capacity: done.length / (seconds - 1) };
 }
 
 /** The static limit that does best: nobody can know it beforehand. */
@@ -98,6 +92,8 @@ async function findOracle(workload, capacity, unloaded) {
 
 function script(capacity) {
   const phases = [
+    // Until the code is compiled and the heap has its size.
+    { name: "warm-up", seconds: 4, rate: 0.9 },
     { name: "calm", seconds: 5, rate: 0.5 },
     { name: "ramp", seconds: 4, rate: 0.5, until: 3 },
     { name: "overload", seconds: 10, rate: 3 },
@@ -154,7 +150,7 @@ function figures({ requests, attempts, rss, lag }, phases, capacity) {
     recoveredAfterOverload: recovery(requests, after.from, after.end),
     recoveredAfterFault: recovery(requests, last.from, last.end),
     lostAtHalf: lost(calm),
-    lostAfter: lost(last),
+    lostAfter: lost(after),
     attempts: asked.reduce((sum, [, , count]) => sum + count, 0) / asked.length,
     rssGrowth: rssOf(overload) / rssOf(calm),
     lag,

@@ -52,6 +52,8 @@ const protections = {
 };
 
 const server = await (protections[protection] ?? (() => protections.limit(Number(protection))))();
+// Connections stay, as those of a proxy or a pool in front do.
+server.keepAliveTimeout = 120_000;
 server.listen(0, "127.0.0.1", 4096, () => process.send({ port: server.address().port }));
 
 process.on("message", ({ slowdown }) => (fault.slowdown = slowdown));

@@ -34,7 +34,7 @@ const handlers = {
 };
 const handler = handlers[workload];
 
-const limiter = new Limiter({ maxQueue: "limit" });
+const limiter = new Limiter({ maxQueue: 100 });
 const slice = Number(process.env.SLICE ?? 5);
 const modes = {
   none: () => handler,

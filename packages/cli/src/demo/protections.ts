@@ -190,7 +190,7 @@ export const protections: readonly Protection[] = [
     },
     service(database) {
       const query = clientOf(database);
-      const limiter = new Limiter({ maxQueue: "limit" });
+      const limiter = new Limiter({ maxQueue: 100 });
       return {
         limit: () => limiter.limit,
         listener: nodeHandler(

@@ -16,7 +16,7 @@ import { UsualLatency } from "./usual-latency.ts";
 
 /** What all server adapters take; `Request` is the one of the framework. */
 export interface AdmissionOptions<Request> {
-  /** How many may be served at once. Default: `new Limiter({ maxQueue: "limit" })`, one for this adapter. */
+  /** How many may be served at once. Default: `new Limiter({ maxQueue: 100 })`, one for this adapter. */
   readonly limiter?: Limiter | undefined;
   /** How much a request matters. Must be cheap: it is asked for each one, also for those that are refused. */
   readonly priority?: ((request: Request) => Priority | undefined) | undefined;
@@ -102,7 +102,7 @@ export class Admission<Request> {
     this.#retryAfter = Math.ceil(checkPositive(options.retryAfter ?? "1s", "retryAfter") / 1000);
     this.parent = contextOf(options.signal, options.clock);
     this.clock = options.signal === undefined ? (options.clock ?? systemClock) : this.parent.clock;
-    this.limiter = options.limiter ?? new Limiter({ maxQueue: "limit", clock: this.clock });
+    this.limiter = options.limiter ?? new Limiter({ maxQueue: 100, clock: this.clock });
     if (typeof this.limiter.enter !== "function") {
       throw invalidArgument(TypeError, "limiter", "a Limiter", options.limiter);
     }
