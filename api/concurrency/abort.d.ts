@@ -4,7 +4,7 @@ export declare abstract class AbortNode {
 }
 export declare class AbortCallback extends AbortNode {
     #private;
-    constructor(callback: () => void);
+    constructor(callback: (why: Cancellation) => void);
 }
 export declare class Cancellation {
     #private;

@@ -18,9 +18,9 @@ interface Chart {
 
 /** A page that needs nothing but itself: the table, and over time what was asked for, answered, refused and in flight. */
 export async function demoReport(recordings: readonly Recording[]): Promise<string> {
-  const load = createRequire(import.meta.url);
-  const script = await readFile(load.resolve("uplot/dist/uPlot.iife.min.js"), "utf8");
-  const style = await readFile(load.resolve("uplot/dist/uPlot.min.css"), "utf8");
+  const require = createRequire(import.meta.url);
+  const script = await readFile(require.resolve("uplot/dist/uPlot.iife.min.js"), "utf8");
+  const style = await readFile(require.resolve("uplot/dist/uPlot.min.css"), "utf8");
   const findings = recordings.map(findingsOf);
   const data = JSON.stringify({ charts: charts(recordings), phases: phasesOf(recordings[0]) });
   return `<!doctype html>

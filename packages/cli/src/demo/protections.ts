@@ -84,7 +84,7 @@ async function inGroup(run: (context: Context) => Promise<void>): Promise<void> 
   }
 }
 
-export const protections: readonly Protection[] = [
+const protections: readonly Protection[] = [
   {
     name: "none",
     title: "nothing",

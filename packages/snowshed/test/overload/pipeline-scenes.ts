@@ -36,7 +36,7 @@ const durations = fc.nat(60).map((ms) => ms + 0.000_131);
 const begins = fc.nat(100).map((ms) => ms + 0.007_717);
 const aborts = fc.nat(120).map((ms) => (ms === 0 ? 0 : ms + 0.000_593));
 
-export const behaviours = fc.record({
+const behaviours = fc.record({
   kind: fc.constantFrom(...kinds),
   duration: fc.option(durations, { nil: undefined, freq: 6 }),
   obeys: fc.boolean(),

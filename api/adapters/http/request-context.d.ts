@@ -1,0 +1,2 @@
+import type { Context } from "../../concurrency/context.ts";
+export declare function requestContext(request: object): Context;

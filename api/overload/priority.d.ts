@@ -1,0 +1,5 @@
+export type PriorityBand = "critical" | "high" | "normal" | "low";
+export type Priority = PriorityBand | {
+    readonly band: PriorityBand;
+    readonly user: string;
+};

@@ -1,0 +1,1 @@
+export declare function retryAfter(outcome: unknown, now?: number): number | undefined;
