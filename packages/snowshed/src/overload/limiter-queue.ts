@@ -5,6 +5,18 @@ import { Queue } from "../concurrency/queue.ts";
 import { bands } from "./priority.ts";
 
 /**
+ * Over what wait a queue is too slow, in milliseconds: 20, as in "Fail at Scale" and DAGOR, or so many times the usual
+ * latency. Where one piece of work takes 50 ms, no place need be free sooner, and 20 ms of waiting mean nothing.
+ */
+const leastTarget = 20;
+const mostTarget = 100;
+const latencies = 2;
+/** For how long it must be so: as many times the target. */
+const leastInterval = 100;
+/** Over about how many the usual latency is a mean. */
+const memory = 64;
+
+/**
  * Those who wait for a place in a limiter: a list for each band, the more important first. It decides who is next and
  * who has waited too long; that places are counted right is the limiter's part.
  *
@@ -21,10 +33,30 @@ import { bands } from "./priority.ts";
  */
 export class LimiterQueue {
   size = 0;
-  readonly #bands: readonly Band[];
+  readonly #bands: readonly Band[] = bands.map(() => new Band());
+  #target: number;
+  #interval: number;
+  readonly #followsTarget: boolean;
+  readonly #followsInterval: boolean;
+  /** Mean of the latest latencies, and how many there were. */
+  #usual = 0;
+  #learned = 0;
 
-  constructor(target: number, interval: number) {
-    this.#bands = bands.map(() => new Band(target, interval));
+  /** What is not given follows how long work takes. */
+  constructor(target: number | undefined, interval: number | undefined) {
+    this.#target = target ?? leastTarget;
+    this.#interval = interval ?? leastInterval;
+    this.#followsTarget = target === undefined;
+    this.#followsInterval = interval === undefined;
+  }
+
+  /** Takes note of how long work took that succeeded. */
+  learn(latency: number): void {
+    if (!this.#followsTarget || !(latency < Number.POSITIVE_INFINITY)) return;
+    if (this.#learned < memory) this.#learned++;
+    this.#usual += (latency - this.#usual) / this.#learned;
+    this.#target = Math.min(Math.max(latencies * this.#usual, leastTarget), mostTarget);
+    if (this.#followsInterval) this.#interval = (leastInterval / leastTarget) * this.#target;
   }
 
   push(waiter: LimitWaiter): void {
@@ -39,7 +71,7 @@ export class LimiterQueue {
 
   /** Notes how long the oldest have waited. */
   look(at: number): void {
-    for (const band of this.#bands) band.look(at);
+    for (const band of this.#bands) band.look(at, this.#target, this.#interval);
   }
 
   /** Who should be admitted first. */
@@ -58,25 +90,18 @@ export class LimiterQueue {
 
   /** Somebody who has waited too long. */
   late(at: number): LimitWaiter | null {
-    for (const band of this.#bands) if (band.isOver && band.isLate(at)) return band.waiters.head;
+    for (const band of this.#bands) if (band.isOver && band.isLate(at, this.#target)) return band.waiters.head;
     return null;
   }
 }
 
 class Band {
   readonly waiters = new Queue<LimitWaiter>();
-  readonly #target: number;
-  readonly #interval: number;
   isOver = false;
   /** Whether the oldest was over target at the last look, and since which look, without a break. */
   #above = false;
   #aboveSince = 0;
   #lastAbove = 0;
-
-  constructor(target: number, interval: number) {
-    this.#target = target;
-    this.#interval = interval;
-  }
 
   get first(): LimitWaiter | null {
     return this.isOver ? this.waiters.tail : this.waiters.head;
@@ -86,21 +111,21 @@ class Band {
     return this.isOver ? this.waiters.head : this.waiters.tail;
   }
 
-  isLate(at: number): boolean {
+  isLate(at: number, target: number): boolean {
     const oldest = this.waiters.head;
-    return oldest !== null && at - oldest.since > this.#target;
+    return oldest !== null && at - oldest.since > target;
   }
 
-  look(at: number): void {
-    if (this.isLate(at)) {
+  look(at: number, target: number, interval: number): void {
+    if (this.isLate(at, target)) {
       if (!this.#above) this.#aboveSince = at;
       this.#above = true;
       this.#lastAbove = at;
-      if (at - this.#aboveSince >= this.#interval) this.isOver = true;
+      if (at - this.#aboveSince >= interval) this.isOver = true;
     } else {
       this.#above = false;
       // By the last time and not by the last look: after a pause nothing is left of an overload before it.
-      if (this.isOver && at - this.#lastAbove >= this.#interval) this.isOver = false;
+      if (this.isOver && at - this.#lastAbove >= interval) this.isOver = false;
     }
   }
 }

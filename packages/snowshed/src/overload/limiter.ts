@@ -25,8 +25,9 @@ export interface LimiterOptions {
   /** How many may wait for a place: an integer, or `"limit"` for as many as the limit is. Default: 0, refuse at once. */
   readonly maxQueue?: number | "limit" | undefined;
   /**
-   * When a queue is too slow: the oldest has waited over `target` (default 20 ms) for an `interval` (default 100 ms; both
-   * as in "Fail at Scale" and DAGOR). Then whoever waited over `target` is shed, and the newest goes first.
+   * When a queue is too slow: the oldest has waited over `target` for an `interval`. Then whoever waited over `target` is
+   * shed, and the newest goes first. Default target: 20 ms, as in "Fail at Scale" and DAGOR, but where work takes longer,
+   * twice what it usually takes, at most 100 ms. Default interval: 100 ms, or five times a default target that is longer.
    */
   readonly queue?: { readonly target?: Duration | undefined; readonly interval?: Duration | undefined } | undefined;
   /** Cuts off the less important first; may be shared by limiters. Default: none, only the queue knows priorities. */
@@ -90,10 +91,8 @@ export class Limiter {
       throw invalidArgument(TypeError, "algorithm", "a LimitAlgorithm", algorithm);
     }
     if (maxQueue !== "limit") checkInteger(maxQueue, "maxQueue", 0);
-    const target = toMilliseconds(options.queue?.target ?? 20, "queue.target");
-    const interval = toMilliseconds(options.queue?.interval ?? 100, "queue.interval");
-    if (target < 0) throw invalidArgument(RangeError, "queue.target", "at least 0", options.queue?.target);
-    if (interval < 0) throw invalidArgument(RangeError, "queue.interval", "at least 0", options.queue?.interval);
+    const target = waitOf(options.queue?.target, "queue.target");
+    const interval = waitOf(options.queue?.interval, "queue.interval");
     if (typeof prioritizer?.pass !== "function" && prioritizer !== null) {
       throw invalidArgument(TypeError, "prioritizer", "a Prioritizer", prioritizer);
     }
@@ -220,7 +219,7 @@ export class Limiter {
   mayWait(at: number, priority?: Priority): boolean {
     const queue = this.#queue;
     if (queue === null || this.#cutOff) return false;
-    queue.look(at);
+    this.#look(queue, at);
     this.#shedLate(queue, at);
     return queue.size < this.#queueCapacity || queue.lastBelow(bandOf(priority)) !== null;
   }
@@ -330,13 +329,14 @@ export class Limiter {
     sample.dropped = dropped;
     sample.at = at;
     if (dropped) this.#dropped++;
+    else this.#queue?.learn(sample.latency);
     this.#algorithm.sample(sample);
     this.#limit = wholeLimit(this.#algorithm);
   }
 
   /** Admits while there is room. Only then are the late ones shed: a place is of more use to a late one than to nobody. */
   #serve(queue: LimiterQueue, at: number): void {
-    queue.look(at);
+    this.#look(queue, at);
     for (let waiter = queue.next; waiter !== null; waiter = queue.next) {
       if (this.#inflight >= this.#room(waiter.band)) break;
       queue.remove(waiter);
@@ -345,6 +345,11 @@ export class Limiter {
       waiter.admit();
     }
     this.#shedLate(queue, at);
+  }
+
+  /** While the limit is only beginning to grow, a long wait does not mean that there are too many. */
+  #look(queue: LimiterQueue, at: number): void {
+    if (this.#algorithm.isStarting !== true) queue.look(at);
   }
 
   #shedLate(queue: LimiterQueue, at: number): void {
@@ -371,6 +376,13 @@ export class Limiter {
   #room(band: number): number {
     return this.#prioritizer === null ? this.#limit : this.#prioritizer.room(this.#limit, band);
   }
+}
+
+function waitOf(duration: Duration | undefined, name: string): number | undefined {
+  if (duration === undefined) return undefined;
+  const milliseconds = toMilliseconds(duration, name);
+  if (milliseconds < 0) throw invalidArgument(RangeError, name, "at least 0", duration);
+  return milliseconds;
 }
 
 function wholeLimit(algorithm: LimitAlgorithm): number {

@@ -5,18 +5,8 @@ import { DeadlineExceededError } from "../errors.ts";
 import type { Classification } from "./classify.ts";
 import { classifyError, classifyValue, isCongestion } from "./classify.ts";
 import type { Expiring, ExpiryList } from "./expiry.ts";
-import type { Call } from "./pipeline-call.ts";
+import type { AttemptOwner, Ending } from "./pipeline-plan.ts";
 import { discard } from "./retry-policy.ts";
-
-/** How an attempt ended. @internal */
-export interface Ending {
-  /** Whether `outcome` was thrown. */
-  readonly failed: boolean;
-  readonly outcome: unknown;
-  readonly classification: Classification;
-  /** By this pipeline itself, so another attempt would fare no better. */
-  readonly refused: boolean;
-}
 
 /** One attempt: its place in the breaker and the limiter, its timeout, and the body. @internal */
 export class Attempt<T> implements Expiring {
@@ -27,7 +17,7 @@ export class Attempt<T> implements Expiring {
   readonly earlier: Attempt<T> | null;
   /** Whether the call still waits for its outcome. */
   wanted = true;
-  readonly #call: Call<T>;
+  readonly #call: AttemptOwner<T>;
   readonly #number: number;
   #context: CancelContext | null = null;
   #epoch = 0;
@@ -36,7 +26,7 @@ export class Attempt<T> implements Expiring {
   /** What the limiter will be told once the body of an unwanted attempt has ended. */
   #verdict: "dropped" | "ignore" = "ignore";
 
-  constructor(call: Call<T>, number: number, earlier: Attempt<T> | null) {
+  constructor(call: AttemptOwner<T>, number: number, earlier: Attempt<T> | null) {
     this.#call = call;
     this.#number = number;
     this.earlier = earlier;

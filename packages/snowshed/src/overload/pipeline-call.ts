@@ -1,40 +1,14 @@
-import type { Clock } from "../clock.ts";
 import { AbortNode } from "../concurrency/abort.ts";
 import type { CancelContext, Context } from "../concurrency/context.ts";
 import { DeadlineExceededError } from "../errors.ts";
-import type { CircuitBreaker } from "./circuit-breaker.ts";
-import type { Classify } from "./classify.ts";
-import type { Expiring, ExpiryList } from "./expiry.ts";
-import type { Limiter } from "./limiter.ts";
-import type { Ending } from "./pipeline-attempt.ts";
+import type { Expiring } from "./expiry.ts";
 import { Attempt, exceeded, timedContext } from "./pipeline-attempt.ts";
+import type { AttemptOwner, Ending, PipelineTask, Plan } from "./pipeline-plan.ts";
 import type { Priority } from "./priority.ts";
-import type { RetryBudget } from "./retry-budget.ts";
-import type { RetryPolicy } from "./retry-policy.ts";
 import { discard } from "./retry-policy.ts";
 
-/** A pipeline's options once they are checked: what every call of it follows. @internal */
-export interface Plan {
-  readonly clock: Clock;
-  /** What attempts run under when the caller gives no signal. */
-  readonly root: Context;
-  readonly classify: Classify;
-  readonly deadline: ExpiryList | null;
-  readonly retry: RetryPolicy | null;
-  readonly budget: RetryBudget | null;
-  /** How many attempts may run beside each other, and when the next begins. */
-  readonly hedges: number;
-  readonly hedge: ExpiryList | null;
-  readonly breaker: CircuitBreaker | null;
-  readonly limiter: Limiter | null;
-  readonly timeout: ExpiryList | null;
-}
-
-/** @internal */
-export type PipelineTask<T> = (context: Context, attempt: number) => T | PromiseLike<T>;
-
 /** One `run()` of a pipeline: the caller's side, from the deadline down to the hedges. @internal */
-export class Call<T> extends AbortNode implements Expiring {
+export class Call<T> extends AbortNode implements AttemptOwner<T>, Expiring {
   before: Expiring | null = null;
   after: Expiring | null = null;
   due = 0;

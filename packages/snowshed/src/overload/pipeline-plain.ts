@@ -1,7 +1,7 @@
 import type { Classification } from "./classify.ts";
 import { classifyError, classifyValue } from "./classify.ts";
 import { verdictOf } from "./pipeline-attempt.ts";
-import type { PipelineTask, Plan } from "./pipeline-call.ts";
+import type { PipelineTask, Plan } from "./pipeline-plan.ts";
 import type { Priority } from "./priority.ts";
 import { discard } from "./retry-policy.ts";
 

@@ -14,7 +14,7 @@ import type { FallbackOptions } from "./fallback.ts";
 import { Fallback } from "./fallback.ts";
 import type { LimiterOptions } from "./limiter.ts";
 import { Limiter } from "./limiter.ts";
-import type { PipelineTask, Plan } from "./pipeline-call.ts";
+import type { PipelineTask, Plan } from "./pipeline-plan.ts";
 import { Call } from "./pipeline-call.ts";
 import { runPlain } from "./pipeline-plain.ts";
 import type { Priority } from "./priority.ts";
