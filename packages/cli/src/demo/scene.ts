@@ -43,7 +43,10 @@ export async function record(
   const children: ChildProcess[] = [];
   const timers: NodeJS.Timeout[] = [];
   let stop: (() => void) | undefined;
-  const onAbort = (): void => stop?.();
+  const onAbort = (): void => {
+    stop?.();
+    for (const child of children) child.kill("SIGKILL");
+  };
   signal.addEventListener("abort", onAbort, { once: true });
   const start = (file: string, args: readonly string[]): ChildProcess => {
     // Standard output is the parent's to write; what a child has to complain of goes to stderr.
@@ -56,11 +59,11 @@ export async function record(
   };
   try {
     const database = start("./database.js", []);
-    const databasePort = await portOf(database, signal);
+    const databasePort = await portOf(database);
     const service = start("./service.js", [name, databasePort]);
-    const servicePort = await portOf(service, signal);
+    const servicePort = await portOf(service);
     const gateway = start("./gateway.js", [name, servicePort]);
-    const users = start("./users.js", [await portOf(gateway, signal)]);
+    const users = start("./users.js", [await portOf(gateway)]);
 
     const begin = performance.now();
     const elapsed = (): number => performance.now() - begin;
@@ -98,15 +101,16 @@ export async function record(
   }
 }
 
-async function portOf(child: ChildProcess, signal: AbortSignal): Promise<string> {
-  const [message] = (await Promise.race([
-    once(child, "message", { signal }),
-    once(child, "exit", { signal }).then(() =>
-      Promise.reject(new Error("a process of the demonstration did not start")),
-    ),
-  ])) as [ToParent];
-  if (message.kind !== "listening") throw new Error(`expected a port, got ${message.kind}`);
-  return String(message.port);
+function portOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const ended = (): void => reject(new Error("a process of the demonstration did not start"));
+    child.once("exit", ended);
+    child.once("message", (message: ToParent) => {
+      child.off("exit", ended);
+      if (message.kind === "listening") resolve(String(message.port));
+      else reject(new Error(`expected a port, got ${message.kind}`));
+    });
+  });
 }
 
 function tell(child: ChildProcess, message: ToChild): void {
