@@ -397,6 +397,68 @@ describe("priorities in the queue", () => {
   });
 });
 
+describe("without a target given", () => {
+  /** How long the first of those who wait stays, while nothing ends but what an endless stream of others takes. */
+  async function toleranceOf(options: LimiterOptions, usual: number, how: "success" | "dropped" = "success") {
+    const door = new Door({ maxQueue: 100, ...options });
+    for (let past = 0; past < 3; past++) {
+      door.come("past");
+      await clock.advance(usual);
+      await door.leave((permit) => permit[how]());
+    }
+    door.come("inside");
+    const start = clock.now();
+    while (!door.log.some((line) => line.endsWith("EXCEEDED"))) {
+      door.come("waiter");
+      await clock.advance(1);
+      if (clock.now() - start > 5000) throw new Error("nobody is shed");
+    }
+    const waited = clock.now() - start;
+    await door.empty();
+    return waited;
+  }
+  const crowded = { maxQueue: 10_000 };
+
+  test("what is too long a wait is twice what work takes, from 20 to 100 ms, over five times that", async () => {
+    for (const [usual, target] of [
+      [1, 20],
+      [10, 20],
+      [30, 60],
+      [400, 100],
+    ] as const) {
+      // The oldest is over target for an interval.
+      expect(await toleranceOf(crowded, usual)).toBeCloseTo(6 * target, -1);
+    }
+  });
+
+  test("one that is given is taken as it is, and what was dropped tells nothing", async () => {
+    expect(await toleranceOf({ ...crowded, queue: { target: 20, interval: 100 } }, 400)).toBeCloseTo(120, -1);
+    expect(await toleranceOf({ ...crowded, queue: { interval: 50 } }, 400)).toBeCloseTo(150, -1);
+    expect(await toleranceOf(crowded, 400, "dropped")).toBeCloseTo(120, -1);
+  });
+});
+
+test("an algorithm that is starting has nobody shed for a long wait, until it is not", async () => {
+  let isStarting = true;
+  const algorithm = {
+    limit: 1,
+    sample: () => {},
+    get isStarting() {
+      return isStarting;
+    },
+  };
+  const door = new Door({ algorithm, maxQueue: 100 });
+  await door.arrive("a", "b");
+  for (let time = 0; time < 500; time++) await door.arrive("early");
+  const refused = () => door.log.filter((line) => line.endsWith("EXCEEDED")).length;
+  // Only for want of a place in the queue.
+  expect(refused()).toBe(500 - 99);
+  isStarting = false;
+  for (let time = 0; time < 150; time++) await door.arrive("late");
+  expect(refused()).toBeGreaterThan(500);
+  await door.empty();
+});
+
 describe("what the pipeline and the adapters use", () => {
   test("enter(), wait() and leave() are the same door", async () => {
     const limiter = new Limiter({ algorithm: fixed(1), maxQueue: 1, clock });

@@ -11,8 +11,6 @@ import { ScriptedLimit } from "../support/scripted-limit.ts";
 
 const bands = ["critical", "high", "normal", "low"] as const;
 const shares = [1, 0.9, 0.9, 0.6];
-const target = 20;
-const interval = 100;
 
 type Fate = "waiting" | "in" | "out" | "refused" | "canceled";
 
@@ -22,6 +20,7 @@ interface Caller {
   readonly since: number;
   readonly signal: object | null;
   readonly due: number;
+  admitted: number;
   fate: Fate;
   /** Admitted in this tick after a wait: an abort still undoes it, and its caller has not gone on yet. */
   fresh: boolean;
@@ -34,6 +33,8 @@ class Model {
   readonly callers: Caller[] = [];
   readonly #maxQueue: number | "limit";
   readonly #shares: readonly number[];
+  /** Of what succeeded. */
+  readonly #latencies: number[] = [];
   readonly #above = new Map<number, { readonly since: number; last: number }>();
   readonly #over = new Map<number, number>();
 
@@ -68,6 +69,7 @@ class Model {
       since: now,
       signal,
       due: now + maxWait,
+      admitted: now,
       fate: "in",
       fresh: false,
     };
@@ -88,8 +90,9 @@ class Model {
     return caller;
   }
 
-  leave(caller: Caller): void {
+  leave(caller: Caller, how: "success" | "ignore"): void {
     caller.fate = "out";
+    if (how === "success") this.#latencies.push(this.now - caller.admitted);
     this.serve();
   }
 
@@ -97,11 +100,21 @@ class Model {
     return this.#over.has(band);
   }
 
+  /** Twice the mean latency, in bounds. */
+  get target(): number {
+    const usual = this.#latencies.reduce(
+      (mean, latency, index) => mean + (latency - mean) / Math.min(64, index + 1),
+      0,
+    );
+    return Math.min(Math.max(20, 2 * usual), 100);
+  }
+
   late(caller: Caller): boolean {
-    return this.now - caller.since > target;
+    return this.now - caller.since > this.target;
   }
 
   look(): void {
+    const interval = 5 * this.target;
     for (const [band] of bands.entries()) {
       const oldest = this.waiting.find((caller) => caller.band === band);
       if (oldest !== undefined && this.late(oldest)) {
@@ -134,6 +147,7 @@ class Model {
     for (const caller of this.order()) {
       if (!this.hasRoom(caller.band)) break;
       caller.fate = "in";
+      caller.admitted = this.now;
       caller.fresh = true;
     }
     this.shed();
@@ -289,7 +303,7 @@ class Pair {
 
   leave(caller: Caller, how: "success" | "ignore"): void {
     const waiting = this.model.waiting.map(({ id }) => id);
-    this.model.leave(caller);
+    this.model.leave(caller, how);
     const admitted = this.model.inside.filter(({ id }) => waiting.includes(id));
     if (admitted.some(({ id, band }) => this.model.isOver(band) && id !== waiting[0])) seen.lifo++;
     this.#permits.get(caller.id)![how]();
