@@ -22,7 +22,11 @@ export async function demoReport(recordings: readonly Recording[]): Promise<stri
   const script = await readFile(require.resolve("uplot/dist/uPlot.iife.min.js"), "utf8");
   const style = await readFile(require.resolve("uplot/dist/uPlot.min.css"), "utf8");
   const findings = recordings.map(findingsOf);
-  const data = JSON.stringify({ charts: charts(recordings), phases: phasesOf(recordings[0]) });
+  const data = JSON.stringify({
+    charts: charts(recordings),
+    phases: phasesOf(recordings[0]),
+    titles: recordings.map(({ protection }) => protection.title),
+  });
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -31,9 +35,9 @@ export async function demoReport(recordings: readonly Recording[]): Promise<stri
 <title>snowshed: the avalanche</title>
 <style>
 ${style}
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c2733; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem; color: #1c2733; }
 h2 { margin: 2.5rem 0 0.5rem; font-size: 1.15rem; }
-pre { overflow-x: auto; background: #f4f6f8; padding: 1rem; font-size: 13px; line-height: 1.4; }
+pre { overflow-x: auto; background: #f4f6f8; padding: 1rem; font-size: 12px; line-height: 1.5; }
 .phase { color: #5a6b7b; }
 .u-legend { text-align: left; }
 </style>
@@ -50,8 +54,9 @@ the others were served. The same users come to each arrangement of the same thre
 ${script}
 </script>
 <script>
-const { charts, phases } = ${data.replaceAll("<", "\\u003c")};
-const colors = ["#c0392b", "#d98324", "#b8a000", "#3b8b57", "#5b6fb0", "#8e5aa5", "#0b7fab"];
+const { charts, phases, titles } = ${data.replaceAll("<", "\\u003c")};
+const palette = ["#c0392b", "#d98324", "#b8a000", "#3b8b57", "#5b6fb0", "#8e5aa5", "#0b7fab"];
+const color = (name) => palette[titles.indexOf(name) % palette.length] ?? "#98a5b1";
 const marks = {
   hooks: {
     drawClear: [(plot) => {
@@ -77,7 +82,7 @@ for (const { title, unit, times, lines } of charts) {
   place.append(heading);
   const last = lines.length - 1;
   new uPlot({
-    width: Math.min(960, place.clientWidth),
+    width: Math.min(1040, place.clientWidth),
     height: 260,
     plugins: [marks],
     scales: { x: { time: false } },
@@ -86,7 +91,7 @@ for (const { title, unit, times, lines } of charts) {
       { label: "s" },
       ...lines.map(({ name }, index) => ({
         label: name,
-        stroke: name === "asked for" ? "#98a5b1" : colors[index % colors.length],
+        stroke: color(name),
         dash: name === "asked for" ? [4, 4] : undefined,
         width: index === last ? 3 : 1.5,
         points: { show: false },

@@ -24,7 +24,7 @@ const phases: readonly Phase[] = [
   { name: "calm", seconds: 2, load: 0.5, slowdown: 1 },
   { name: "overload", seconds: 4, load: 3, slowdown: 1 },
   { name: "after the overload", seconds: 3, load: 0.7, slowdown: 1 },
-  { name: "slow database", seconds: 1, load: 0.7, slowdown: 8 },
+  { name: "fault", seconds: 1, load: 0.7, slowdown: 8 },
   { name: "after the fault", seconds: 3, load: 0.7, slowdown: 1 },
 ];
 
