@@ -78,7 +78,7 @@ function summary(algorithm, rows) {
   const own = rows.filter((row) => row.algorithm === algorithm);
   if (own.length === 0) return [];
   const of = (name) => own.map((row) => row[name]);
-  const mean = (list) => round(list.reduce((sum, value) => sum + value, 0) / list.length);
+  const mean = (numbers) => round(numbers.reduce((sum, value) => sum + value, 0) / numbers.length);
   const good = of("good at 3x %");
   const shed = own.map((row) => Math.max(row["shed at 0.7x %"], row["after the fault %"]));
   return {

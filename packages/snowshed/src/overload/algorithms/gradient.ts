@@ -9,17 +9,12 @@ export type GradientOptions = LimitBounds;
 const muchLonger = 0.35;
 const longer = 0.3;
 const near = 0.15;
-/** Three times as long, and beyond what eight samples differ by chance, in standard deviations of one: a surge. */
-const surge = Math.log(3);
-const surprise = 1.5;
-/** Fewer in flight need no rescue. */
-const crowd = 8;
 /** More drops than this, beyond those that no lower limit cures, are an overload whatever the latency. */
 const tooManyDropped = 0.1;
 /** A full limit for so long, in milliseconds, is an overload and no burst: worth a probe. */
 const sustained = 1500;
 /** Between two probes, while saturated: at first, and at most when each one finds what is known already. */
-const firstProbe = 3000;
+const firstProbe = 10_000;
 const rarestProbe = 60_000;
 
 /**
@@ -75,12 +70,6 @@ class Gradient implements LimitAlgorithm {
   #first = Number.NaN;
   /** While starting: what the limit was when the window began; else 0. */
   #startLimit: number;
-  /** While starting: how many have ended, the logarithm of the latest latencies, smoothed, and the least of it. */
-  #ended = 0;
-  #recent = 0;
-  #shortest = Number.POSITIVE_INFINITY;
-  /** Standard deviation of the logarithms in the last window. */
-  #spread = 1;
   /** The share of drops that no lower limit cures. */
   #droppedAnyway = 0;
   /** What a lower limit is to be compared with. */
@@ -101,13 +90,9 @@ class Gradient implements LimitAlgorithm {
     return this.#limit;
   }
 
-  get isStarting(): boolean {
-    return this.#startLimit > 0 && this.#limit < this.#bounds.maximum;
-  }
-
   sample(sample: LimitSample): void {
     const window = this.#window;
-    if (this.#startLimit > 0 && this.#grow(sample)) return;
+    if (this.#startLimit > 0) this.#grow(sample);
     if (!window.add(sample, this.#limit, this.#baseline)) return;
     if (!window.isComplete(this.#limit, this.#startLimit > 0)) return;
     const before = this.#limit;
@@ -119,7 +104,6 @@ class Gradient implements LimitAlgorithm {
 
   #evaluate(at: number): void {
     const { count, mean, error, saturation, inflight, dropped } = this.#window;
-    this.#spread = this.#window.deviation;
     if (this.#startLimit > 0 && this.#start()) return;
     if (this.#probeFrom !== null) return this.#endProbe(at, this.#probeFrom);
     this.#droppedAnyway += 0.1 * Math.min(0, dropped - this.#droppedAnyway);
@@ -166,47 +150,15 @@ class Gradient implements LimitAlgorithm {
     }
   }
 
-  /**
-   * Up with each that ended, while the limit is used and latency is short: four times per round trip at first, doubled
-   * once the latency is known, at most per window. Returns whether it had to stop.
-   */
-  #grow({ latency, inflight, dropped, at }: LimitSample): boolean {
-    if (!(latency >= 0 && latency < Number.POSITIVE_INFINITY && inflight >= 0)) return false;
-    const level = Math.log(Math.max(latency, 0.001));
-    this.#ended++;
-    // Over a round trip: what was admitted at once ends the shortest first.
-    this.#recent += (level - this.#recent) / Math.min(this.#ended, Math.max(8, inflight));
-    if (this.#ended >= 5) this.#shortest = Math.min(this.#shortest, this.#recent);
-    const isNew = Number.isNaN(this.#baseline);
-    const known = isNew ? this.#shortest : this.#baseline;
-    if (this.#recent > known + surge && this.#ended >= 8) return this.#stopSurge(inflight, at);
-    const isShort = level < known + surge && this.#recent < known + (isNew ? surge : Math.LN2);
-    if (dropped || !isShort || !(inflight >= 0.8 * this.#limit)) return false;
-    const most = (isNew ? 4 : 2) * this.#startLimit;
-    if (this.#limit < most) this.#set(Math.min(this.#limit + (isNew ? 3 : 1), most));
-    return false;
-  }
-
-  /**
-   * A limit that was never reached may be far too high: a small service fails in its first burst, and then ends so little
-   * that the window would take seconds. So this is judged at once, and ends the start.
-   */
-  #stopSurge(inflight: number, at: number): boolean {
-    const reference = Number.isNaN(this.#baseline) ? this.#first + Math.LN2 : this.#baseline;
-    const rise = this.#recent - reference;
-    if (!(rise > Math.max(surge, surprise * this.#spread)) || inflight < crowd) return false;
-    const target = this.#target(inflight / Math.exp(rise), 1, this.#spread);
-    if (target > 0.8 * this.#limit) return false;
-    this.#startLimit = 0;
-    this.#baseline = reference;
-    this.#set(target);
-    this.#window.begin(at, true);
-    return true;
+  /** One more for each that ended, while the limit is used: it doubles per round, at most per window. */
+  #grow({ latency, inflight, dropped }: LimitSample): void {
+    if (dropped || !(inflight >= 0.8 * this.#limit) || Math.log(latency) > this.#baseline + Math.log(3)) return;
+    this.#set(Math.min(this.#limit + 1, 2 * this.#startLimit));
   }
 
   /** Looks at a window of the start; returns whether the start goes on. */
   #start(): boolean {
-    const { mean, error, saturation, dropped } = this.#window;
+    const { mean, error, dropped } = this.#window;
     if (Number.isNaN(this.#first)) {
       this.#first = mean;
       this.#startLimit = this.#limit;
@@ -215,12 +167,12 @@ class Gradient implements LimitAlgorithm {
     // What ends first is what takes the least time, but not by more than a half.
     if (Number.isNaN(this.#baseline)) this.#baseline = Math.min(mean, this.#first + Math.LN2);
     if (mean - error - this.#baseline < muchLonger && dropped < tooManyDropped) {
-      // Many more were in flight, and did not wait for each other: they would have taken so many times longer.
+      // Up to twice as many were in flight, and did not wait for each other: they would have taken twice as long.
       this.#follow();
       this.#startLimit = this.#limit;
       return true;
     }
-    if (saturation >= 0.5 || dropped >= tooManyDropped) this.#startLimit = 0;
+    this.#startLimit = 0;
     return false;
   }
 
@@ -260,8 +212,8 @@ class Gradient implements LimitAlgorithm {
   }
 
   /** What `busy` need, and a margin. */
-  #target(busy: number, saturation: number, deviation: number = this.#window.deviation): number {
-    const share = 0.2 + 0.2 * deviation;
+  #target(busy: number, saturation: number): number {
+    const share = 0.2 + 0.2 * this.#window.deviation;
     const margin = Math.max(share * busy, Math.sqrt(busy), 1.3);
     // A limit that is only reached now and then may be higher: small services need room for bursts.
     return busy + margin + Math.max(0, 1 - saturation / 0.8);
