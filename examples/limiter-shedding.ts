@@ -49,7 +49,13 @@ await load("nothing", bare, (query) => query());
 
 const clock = new FakeClock();
 // In front of a pool of known size the limit is known, too. Otherwise leave `algorithm` out: it is found by measuring.
-const limiter = new Limiter({ algorithm: fixed(4), maxQueue: "limit", prioritizer: new Prioritizer({ clock }), clock });
+const limiter = new Limiter({
+  algorithm: fixed(4),
+  maxQueue: "limit",
+  queue: { target: 20 },
+  prioritizer: new Prioritizer({ clock }),
+  clock,
+});
 await load("limiter", clock, (query, caller, priority) => limiter.run(query, { signal: caller, priority }));
 
 // Output:
