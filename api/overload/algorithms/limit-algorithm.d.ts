@@ -6,6 +6,5 @@ export interface LimitSample {
 }
 export interface LimitAlgorithm {
     readonly limit: number;
-    readonly isStarting?: boolean;
     sample(sample: LimitSample): void;
 }

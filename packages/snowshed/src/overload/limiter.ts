@@ -219,7 +219,7 @@ export class Limiter {
   mayWait(at: number, priority?: Priority): boolean {
     const queue = this.#queue;
     if (queue === null || this.#cutOff) return false;
-    this.#look(queue, at);
+    queue.look(at);
     this.#shedLate(queue, at);
     return queue.size < this.#queueCapacity || queue.lastBelow(bandOf(priority)) !== null;
   }
@@ -336,7 +336,7 @@ export class Limiter {
 
   /** Admits while there is room. Only then are the late ones shed: a place is of more use to a late one than to nobody. */
   #serve(queue: LimiterQueue, at: number): void {
-    this.#look(queue, at);
+    queue.look(at);
     for (let waiter = queue.next; waiter !== null; waiter = queue.next) {
       if (this.#inflight >= this.#room(waiter.band)) break;
       queue.remove(waiter);
@@ -345,11 +345,6 @@ export class Limiter {
       waiter.admit();
     }
     this.#shedLate(queue, at);
-  }
-
-  /** While the limit is only beginning to grow, a long wait does not mean that there are too many. */
-  #look(queue: LimiterQueue, at: number): void {
-    if (this.#algorithm.isStarting !== true) queue.look(at);
   }
 
   #shedLate(queue: LimiterQueue, at: number): void {

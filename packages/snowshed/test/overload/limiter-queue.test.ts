@@ -438,27 +438,6 @@ describe("without a target given", () => {
   });
 });
 
-test("an algorithm that is starting has nobody shed for a long wait, until it is not", async () => {
-  let isStarting = true;
-  const algorithm = {
-    limit: 1,
-    sample: () => {},
-    get isStarting() {
-      return isStarting;
-    },
-  };
-  const door = new Door({ algorithm, maxQueue: 100 });
-  await door.arrive("a", "b");
-  for (let time = 0; time < 500; time++) await door.arrive("early");
-  const refused = () => door.log.filter((line) => line.endsWith("EXCEEDED")).length;
-  // Only for want of a place in the queue.
-  expect(refused()).toBe(500 - 99);
-  isStarting = false;
-  for (let time = 0; time < 150; time++) await door.arrive("late");
-  expect(refused()).toBeGreaterThan(500);
-  await door.empty();
-});
-
 describe("what the pipeline and the adapters use", () => {
   test("enter(), wait() and leave() are the same door", async () => {
     const limiter = new Limiter({ algorithm: fixed(1), maxQueue: 1, clock });

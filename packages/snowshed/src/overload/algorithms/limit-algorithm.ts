@@ -19,11 +19,6 @@ export interface LimitSample {
 export interface LimitAlgorithm {
   /** How many may be in flight now. Finite and at least 1; it may be a fraction, which the limiter rounds down. */
   readonly limit: number;
-  /**
-   * Whether the limit is still growing because nothing spoke against it: who waits now will be let in soon. Meanwhile a
-   * limiter refuses nobody for a wait that is too long. Default: false.
-   */
-  readonly isStarting?: boolean;
   /** Takes note of one piece of work. Called once for each that succeeded or was dropped, when it ends. */
   sample(sample: LimitSample): void;
 }
