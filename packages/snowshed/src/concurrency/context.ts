@@ -280,12 +280,23 @@ export class CancelContext extends Context implements Disposable {
     this.cancel();
   }
 
+  /** Ends its life without aborting it: out of its parent's list, and without a timer. @internal */
+  detach(): void {
+    this.cancelTimer?.();
+    this.source?.unlink(this);
+  }
+
   /** @internal */
   abortAfter(ms: number, cause: unknown, keepAlive: boolean): void {
     const expire = (): void => this.abort(new Cancellation(cause, true));
     if (ms > 0) this.cancelTimer = this.clock.setTimeout(expire, ms, keepAlive);
     else expire();
   }
+}
+
+/** A child that knows it must end at `due`, by the clock's `now()`; who makes it is who ends it then. @internal */
+export function boundedContext(parent: Context, due: number): CancelContext {
+  return due < parent.due ? new CancelContext(parent, due, Number.NaN) : parent.withCancel();
 }
 
 /**

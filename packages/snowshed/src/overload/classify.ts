@@ -12,6 +12,7 @@ import {
   statuses,
 } from "./classification-table.ts";
 import { isError, isObject, maxDepth, read } from "./inspection.ts";
+import type { LimitOutcome } from "./limit-permit.ts";
 
 /**
  * What an outcome means for whoever guards a call.
@@ -141,6 +142,12 @@ export function isCongestion(classification: Classification, outcome: unknown): 
     return code !== "SNOWSHED_CIRCUIT_OPEN" && code !== "SNOWSHED_LIMIT_EXCEEDED";
   }
   return classification === "transient" && isObject(outcome) && rankOf(outcome) === ranks.congested;
+}
+
+/** How work that ended like this is given back to its limiter. @internal */
+export function limitOutcomeOf(classification: Classification, outcome: unknown): LimitOutcome {
+  if (classification === "ok") return "success";
+  return isCongestion(classification, outcome) ? "dropped" : "ignore";
 }
 
 function decided(rule: Classify, outcome: unknown): Classification {

@@ -9,7 +9,6 @@ import type { Classification, Classify } from "./classify.ts";
 import { classify, classifyError, classifyValue } from "./classify.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 import { checkBudget, discard } from "./retry-policy.ts";
-import { detach } from "./timeout.ts";
 
 export interface HedgeOptions {
   /**
@@ -189,7 +188,7 @@ class Race<T> extends AbortNode {
     if (this.#worst !== undefined && this.#worst.context !== context) drop(this.#worst);
     if (failed) context.cancel();
     // Not canceled: a response that is returned has yet to be read.
-    else detach(context);
+    else context.detach();
     for (const other of this.#running) other.cancel();
     if (failed) this.#reject(outcome);
     else this.#resolve(outcome as T);

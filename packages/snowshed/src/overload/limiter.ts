@@ -11,7 +11,7 @@ import { hooks } from "../hooks.ts";
 import { gradient } from "./algorithms/gradient.ts";
 import type { LimitAlgorithm } from "./algorithms/limit-algorithm.ts";
 import type { Classify } from "./classify.ts";
-import { classify, classifyError, classifyValue, isCongestion } from "./classify.ts";
+import { classify, classifyError, classifyValue, limitOutcomeOf } from "./classify.ts";
 import type { LimitOutcome, LimitPermit } from "./limit-permit.ts";
 import { HeldLimitPermit } from "./limit-permit.ts";
 import { LimiterQueue, LimitWaiter } from "./limiter-queue.ts";
@@ -314,9 +314,7 @@ export class Limiter {
     const at = this.#clock.now();
     let verdict: LimitOutcome = "ignore";
     try {
-      const classification = (failed ? classifyError : classifyValue)(this.#classify, outcome);
-      if (classification === "ok") verdict = "success";
-      else if (isCongestion(classification, outcome)) verdict = "dropped";
+      verdict = limitOutcomeOf((failed ? classifyError : classifyValue)(this.#classify, outcome), outcome);
     } finally {
       this.leave(admittedAt, verdict, at);
     }

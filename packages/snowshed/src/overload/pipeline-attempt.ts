@@ -1,10 +1,10 @@
 import { Cancellation } from "../concurrency/abort.ts";
-import type { Context } from "../concurrency/context.ts";
-import { CancelContext } from "../concurrency/context.ts";
+import type { CancelContext } from "../concurrency/context.ts";
+import { boundedContext } from "../concurrency/context.ts";
 import { DeadlineExceededError } from "../errors.ts";
 import type { Classification } from "./classify.ts";
-import { classifyError, classifyValue, isCongestion } from "./classify.ts";
-import type { Expiring, ExpiryList } from "./expiry.ts";
+import { classifyError, classifyValue, limitOutcomeOf } from "./classify.ts";
+import type { Expiring } from "./expiry.ts";
 import type { AttemptOwner, Ending } from "./pipeline-plan.ts";
 import { discard } from "./retry-policy.ts";
 
@@ -67,8 +67,8 @@ export class Attempt<T> implements Expiring {
     this.#admittedAt = at;
     if (plan.timeout !== null) {
       // What it waited under for the limiter knows nothing of the timeout.
-      this.#context?.source?.unlink(this.#context);
-      this.#context = timedContext(scope, plan.timeout, at);
+      this.#context?.detach();
+      this.#context = boundedContext(scope, at + plan.timeout.ms);
       plan.timeout.add(this, at);
     } else if (plan.hedge !== null) this.#context ??= scope.withCancel();
     let result: T | PromiseLike<T>;
@@ -114,7 +114,7 @@ export class Attempt<T> implements Expiring {
     }
     try {
       try {
-        plan.limiter?.leave(this.#admittedAt, verdictOf(classification, outcome), at);
+        plan.limiter?.leave(this.#admittedAt, limitOutcomeOf(classification, outcome), at);
       } finally {
         plan.breaker?.leave(this.#epoch, classification, at);
       }
@@ -166,25 +166,11 @@ export class Attempt<T> implements Expiring {
     const { timeout } = this.#call.plan;
     if (timeout !== null) timeout.remove(this);
     // Not canceled: a response that was returned may still be read.
-    this.#context?.source?.unlink(this.#context);
+    this.#context?.detach();
   }
-}
-
-/** A child that knows its deadline; the list of `expiry` is what aborts it. @internal */
-export function timedContext(parent: Context, expiry: ExpiryList, at: number): CancelContext {
-  const due = at + expiry.ms;
-  return due < parent.due
-    ? new CancelContext(parent, due, Number.NaN)
-    : new CancelContext(parent, parent.due, parent.dueDate);
 }
 
 /** @internal */
 export function exceeded(error: DeadlineExceededError): Cancellation {
   return new Cancellation(undefined, true, error);
-}
-
-/** How an attempt that ended is given back to the limiter. @internal */
-export function verdictOf(classification: Classification, outcome: unknown): "success" | "dropped" | "ignore" {
-  if (classification === "ok") return "success";
-  return isCongestion(classification, outcome) ? "dropped" : "ignore";
 }

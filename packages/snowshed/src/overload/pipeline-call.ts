@@ -1,8 +1,9 @@
 import { AbortNode } from "../concurrency/abort.ts";
 import type { CancelContext, Context } from "../concurrency/context.ts";
+import { boundedContext } from "../concurrency/context.ts";
 import { DeadlineExceededError } from "../errors.ts";
 import type { Expiring } from "./expiry.ts";
-import { Attempt, exceeded, timedContext } from "./pipeline-attempt.ts";
+import { Attempt, exceeded } from "./pipeline-attempt.ts";
 import type { AttemptOwner, Ending, PipelineTask, Plan } from "./pipeline-plan.ts";
 import type { Priority } from "./priority.ts";
 import { discard } from "./retry-policy.ts";
@@ -55,7 +56,7 @@ export class Call<T> extends AbortNode implements AttemptOwner<T>, Expiring {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#begun = plan.clock.now();
-    this.#deadline = plan.deadline === null ? null : timedContext(parent, plan.deadline, this.#begun);
+    this.#deadline = plan.deadline === null ? null : boundedContext(parent, this.#begun + plan.deadline.ms);
     this.scope = this.#deadline ?? parent;
   }
 
@@ -224,7 +225,7 @@ export class Call<T> extends AbortNode implements AttemptOwner<T>, Expiring {
     if (this.#kept !== null) drop(this.#kept);
     if (this.#deadline !== null) {
       this.plan.deadline!.remove(this);
-      this.#deadline.source?.unlink(this.#deadline);
+      this.#deadline.detach();
     }
   }
 }

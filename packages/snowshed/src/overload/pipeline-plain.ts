@@ -1,13 +1,12 @@
 import type { Classification } from "./classify.ts";
-import { classifyError, classifyValue } from "./classify.ts";
-import { verdictOf } from "./pipeline-attempt.ts";
+import { classifyError, classifyValue, limitOutcomeOf } from "./classify.ts";
 import type { PipelineTask, Plan } from "./pipeline-plan.ts";
 import type { Priority } from "./priority.ts";
 import { discard } from "./retry-policy.ts";
 
 /**
  * A run that nothing but its own bodies can end: no deadline, no timeout, no hedge, no signal. The same as a `Call`,
- * in a straight line: a call that succeeds costs a third of what it does there (`npm run bench -- --only pipeline`).
+ * in a straight line, for the sake of a call that succeeds: `npm run bench -- --only pipeline`.
  *
  * @internal
  */
@@ -74,7 +73,7 @@ function conclude(
   } finally {
     // Also when the classifier throws: its error is the caller's then, and no place is lost.
     try {
-      limiter?.leave(at, verdictOf(classification, outcome), ended);
+      limiter?.leave(at, limitOutcomeOf(classification, outcome), ended);
     } finally {
       breaker?.leave(epoch, classification, ended);
     }

@@ -3,7 +3,7 @@ import { Cancellation } from "../concurrency/abort.ts";
 import { abortable } from "../concurrency/abortable.ts";
 import { contextOf } from "../concurrency/child-context.ts";
 import type { Context } from "../concurrency/context.ts";
-import { CancelContext } from "../concurrency/context.ts";
+import { boundedContext } from "../concurrency/context.ts";
 import type { Duration } from "../duration.ts";
 import { toMilliseconds } from "../duration.ts";
 import { checkFunction, DeadlineExceededError } from "../errors.ts";
@@ -48,16 +48,14 @@ export async function timeout<T>(
   if (ms <= 0) throw new DeadlineExceededError(`the task was not run: its timeout is ${ms} ms`);
   const { clock } = parent;
   const due = clock.now() + ms;
-  const own = due < parent.due;
-  const context = own
-    ? new CancelContext(parent, due, clock.date() + ms)
-    : new CancelContext(parent, parent.due, parent.dueDate);
+  const context = boundedContext(parent, due);
   const expire = (): void => {
     const error = new DeadlineExceededError(`the task took longer than ${ms} ms`);
     context.abort(new Cancellation(undefined, true, error));
   };
   // The parent's deadline ends it by a timer that lets the process end before; one for a second later does not.
-  context.cancelTimer = own ? clock.setTimeout(expire, ms) : clock.setTimeout(() => {}, parent.remaining() + 1000);
+  context.cancelTimer =
+    due < parent.due ? clock.setTimeout(expire, ms) : clock.setTimeout(() => {}, parent.remaining() + 1000);
   try {
     return await abortable(context, new Promise<T>((resolve) => resolve(task(context))));
   } catch (error) {
@@ -65,16 +63,6 @@ export async function timeout<T>(
     context.cancel(error);
     throw error;
   } finally {
-    detach(context);
+    context.detach();
   }
-}
-
-/**
- * Ends the life of a context without aborting it: it is out of its parent's list, and its timer is cleared.
- *
- * @internal
- */
-export function detach(context: CancelContext): void {
-  context.cancelTimer?.();
-  context.source?.unlink(context);
 }

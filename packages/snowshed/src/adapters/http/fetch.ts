@@ -147,15 +147,15 @@ class FetchCall {
       const [response, place, attempt] = await this.#answer(context);
       delivered = true;
       const onEnd = (): void => {
-        detach(attempt);
-        detach(context);
+        attempt.detach();
+        context.detach();
       };
       const { bodyHold, clock } = this.#plan;
       return trackBody(response, place, bodyHold, attempt, clock, () => this.#reason(context), onEnd);
     } catch (error) {
       throw context.aborted ? this.#reason(context) : error;
     } finally {
-      if (!delivered) detach(context);
+      if (!delivered) context.detach();
     }
   }
 
@@ -171,7 +171,7 @@ class FetchCall {
       const attempt = context.withCancel();
       const release = (): void => {
         place.end();
-        detach(attempt);
+        attempt.detach();
       };
       const answer = this.#begin(context, attempt);
       let failed = false;
@@ -247,10 +247,4 @@ class FetchCall {
     const signal = this.#signal;
     return signal !== undefined && !(signal instanceof Context) && signal.aborted ? signal.reason : context.reason;
   }
-}
-
-/** Ends it without aborting: what it was for is over. */
-function detach(context: CancelContext): void {
-  context.source?.unlink(context);
-  context.cancelTimer?.();
 }

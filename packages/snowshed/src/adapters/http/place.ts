@@ -1,7 +1,8 @@
 import type { Clock } from "../../clock.ts";
 import type { CircuitBreaker } from "../../overload/circuit-breaker.ts";
 import type { Classification } from "../../overload/classify.ts";
-import { isCongestion } from "../../overload/classify.ts";
+import { limitOutcomeOf } from "../../overload/classify.ts";
+import type { LimitOutcome } from "../../overload/limit-permit.ts";
 import type { Limiter } from "../../overload/limiter.ts";
 
 /**
@@ -17,7 +18,7 @@ export class Place {
   readonly #clock: Clock;
   readonly #epoch: number;
   readonly #admittedAt: number;
-  #verdict: "success" | "dropped" | "ignore" | undefined;
+  #verdict: LimitOutcome | undefined;
   #latency = 0;
   #held = true;
 
@@ -39,8 +40,7 @@ export class Place {
   judge(classification: Classification, outcome: unknown): void {
     if (this.#verdict !== undefined) return;
     const at = this.#clock.now();
-    if (classification === "ok") this.#verdict = "success";
-    else this.#verdict = isCongestion(classification, outcome) ? "dropped" : "ignore";
+    this.#verdict = limitOutcomeOf(classification, outcome);
     this.#latency = at - this.#admittedAt;
     this.#breaker?.leave(this.#epoch, classification, at);
   }
