@@ -32,3 +32,21 @@ export function toMilliseconds(duration: Duration, name: string = "duration"): n
   // As one integer first: 1.005 is no number that a computer has, and 1.005 * 1000 is not 1005.
   return (Number(whole + fraction) * millisecondsPer[unit as keyof typeof millisecondsPer]) / 10 ** fraction.length;
 }
+
+/** For {@link toMillisecondsInRange}: the least that is more than nothing, and the most that is not for ever. @internal */
+export const aboveZero: number = Number.MIN_VALUE;
+/** @internal */
+export const finite: number = Number.MAX_VALUE;
+
+/** A duration of at least `least` and at most `most` milliseconds; `RangeError` for any other. @internal */
+export function toMillisecondsInRange(
+  duration: Duration,
+  name: string,
+  least: number,
+  most: number = Number.POSITIVE_INFINITY,
+): number {
+  const ms = toMilliseconds(duration, name);
+  if (ms >= least && ms <= most) return ms;
+  const expected = least === aboveZero ? "longer than 0" : `at least ${least}${least === 0 ? "" : " ms"}`;
+  throw invalidArgument(RangeError, name, most === finite ? `${expected}, and finite` : expected, duration);
+}

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Duration } from "../duration.ts";
-import { toMilliseconds } from "../duration.ts";
+import { finite, toMillisecondsInRange } from "../duration.ts";
 import { invalidArgument } from "../errors.ts";
 
 /** How long to wait between attempts. */
@@ -37,10 +37,12 @@ export class BackoffSchedule {
       throw invalidArgument(TypeError, "backoff", "an object", backoff);
     }
     const { initial = 100, maximum, factor = 2, jitter = "full" } = backoff;
-    this.initial = finite(initial, "backoff.initial", 0);
+    this.initial = toMillisecondsInRange(initial, "backoff.initial", 0, finite);
     // A first wait above the default maximum needs no second option to say so.
     this.maximum =
-      maximum === undefined ? Math.max(10_000, this.initial) : finite(maximum, "backoff.maximum", this.initial);
+      maximum === undefined
+        ? Math.max(10_000, this.initial)
+        : toMillisecondsInRange(maximum, "backoff.maximum", this.initial, finite);
     if (typeof factor !== "number" || !(factor >= 1 && factor < Number.POSITIVE_INFINITY)) {
       const NativeError = typeof factor === "number" ? RangeError : TypeError;
       throw invalidArgument(NativeError, "backoff.factor", "a finite number of at least 1", factor);
@@ -63,10 +65,4 @@ export class BackoffSchedule {
     const ceiling = initial === 0 ? 0 : Math.min(maximum, initial * factor ** (attempt - 1));
     return jitter === "none" ? ceiling : clock.random() * ceiling;
   }
-}
-
-function finite(duration: Duration, name: string, minimum: number): number {
-  const ms = toMilliseconds(duration, name);
-  if (ms >= minimum && ms < Number.POSITIVE_INFINITY) return ms;
-  throw invalidArgument(RangeError, name, `finite and at least ${minimum} ms`, duration);
 }

@@ -3,7 +3,7 @@ import { systemClock } from "../clock.ts";
 import { contextOf } from "../concurrency/child-context.ts";
 import type { Context } from "../concurrency/context.ts";
 import type { Duration } from "../duration.ts";
-import { toMilliseconds } from "../duration.ts";
+import { finite, toMillisecondsInRange } from "../duration.ts";
 import { checkFunction, checkInteger, invalidArgument, SnowshedError } from "../errors.ts";
 import type { Classification, Classify } from "./classify.ts";
 import { classify as defaultClassify, classifyError, classifyValue } from "./classify.ts";
@@ -140,15 +140,9 @@ export class CircuitBreaker {
     }
     checkFunction(classify, "classify");
     if (onStateChange !== undefined) checkFunction(onStateChange, "onStateChange");
-    this.#openFor = toMilliseconds(openFor, "openFor");
-    if (!(this.#openFor >= 1 && this.#openFor < never)) {
-      throw invalidArgument(RangeError, "openFor", "at least 1 ms, and finite", openFor);
-    }
+    this.#openFor = toMillisecondsInRange(openFor, "openFor", 1, finite);
     const maxOpenFor = options.maxOpenFor ?? Math.max(60_000, this.#openFor);
-    this.#maxOpenFor = toMilliseconds(maxOpenFor, "maxOpenFor");
-    if (!(this.#maxOpenFor >= this.#openFor && this.#maxOpenFor < never)) {
-      throw invalidArgument(RangeError, "maxOpenFor", "at least openFor, and finite", maxOpenFor);
-    }
+    this.#maxOpenFor = toMillisecondsInRange(maxOpenFor, "maxOpenFor", this.#openFor, finite);
     this.name = options.name;
     this.#window = window;
     this.#minimumCalls = minimumCalls;

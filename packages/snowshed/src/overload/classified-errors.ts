@@ -1,7 +1,7 @@
 import type { Duration } from "../duration.ts";
-import { toMilliseconds } from "../duration.ts";
+import { toMillisecondsInRange } from "../duration.ts";
 import type { ErrorCode } from "../errors.ts";
-import { invalidArgument, SnowshedError } from "../errors.ts";
+import { SnowshedError } from "../errors.ts";
 
 /**
  * A failure that may pass: thrown by code that knows better than the table of `classify()`. It is retried, and counts as
@@ -29,9 +29,7 @@ export class TransientError extends SnowshedError {
   ) {
     super("SNOWSHED_TRANSIENT", message, options);
     if (options?.retryAfter === undefined) return;
-    const retryAfter = toMilliseconds(options.retryAfter, "retryAfter");
-    if (retryAfter < 0) throw invalidArgument(RangeError, "retryAfter", "a duration of at least 0", options.retryAfter);
-    this.retryAfter = retryAfter;
+    this.retryAfter = toMillisecondsInRange(options.retryAfter, "retryAfter", 0);
   }
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { contextOf } from "../concurrency/child-context.ts";
 import type { Context } from "../concurrency/context.ts";
 import type { Duration } from "../duration.ts";
-import { toMilliseconds } from "../duration.ts";
+import { toMillisecondsInRange } from "../duration.ts";
 import { checkFunction, invalidArgument, SnowshedError } from "../errors.ts";
 import type { Classification, Classify } from "./classify.ts";
 import { classify, classifyError, classifyValue } from "./classify.ts";
@@ -63,8 +63,7 @@ export class Fallback<T, F = T> {
     checkFunction(when, "when");
     checkFunction(rule, "classify");
     this.#value = value;
-    this.#maxAge = toMilliseconds(maxAge, "maxAge");
-    if (this.#maxAge < 0) throw invalidArgument(RangeError, "maxAge", "at least 0", maxAge);
+    this.#maxAge = toMillisecondsInRange(maxAge, "maxAge", 0);
     this.#when = when;
     this.#classify = rule;
     this.#clock = clock;

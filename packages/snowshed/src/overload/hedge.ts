@@ -3,7 +3,7 @@ import { AbortNode } from "../concurrency/abort.ts";
 import { contextOf } from "../concurrency/child-context.ts";
 import type { CancelContext, Context } from "../concurrency/context.ts";
 import type { Duration } from "../duration.ts";
-import { toMilliseconds } from "../duration.ts";
+import { toMillisecondsInRange } from "../duration.ts";
 import { checkFunction, checkInteger, invalidArgument } from "../errors.ts";
 import type { Classification, Classify } from "./classify.ts";
 import { classify, classifyError, classifyValue } from "./classify.ts";
@@ -62,8 +62,7 @@ export async function hedge<T>(
   if (typeof options !== "object" || options === null)
     throw invalidArgument(TypeError, "options", "an object", options);
   const { delay, attempts = 2, budget, signal, clock } = options;
-  const ms = toMilliseconds(delay, "delay");
-  if (ms < 0) throw invalidArgument(RangeError, "delay", "at least 0", delay);
+  const ms = toMillisecondsInRange(delay, "delay", 0);
   checkInteger(attempts, "attempts", 1);
   checkBudget(budget);
   if (options.classify !== undefined) checkFunction(options.classify, "classify");

@@ -5,7 +5,7 @@ import { scopeOf } from "../concurrency/abort.ts";
 import { contextOf } from "../concurrency/child-context.ts";
 import { Context } from "../concurrency/context.ts";
 import type { Duration } from "../duration.ts";
-import { toMilliseconds } from "../duration.ts";
+import { toMilliseconds, toMillisecondsInRange } from "../duration.ts";
 import { checkFunction, checkInteger, invalidArgument, SnowshedError } from "../errors.ts";
 import { hooks } from "../hooks.ts";
 import { gradient } from "./algorithms/gradient.ts";
@@ -372,10 +372,7 @@ export class Limiter {
 }
 
 function waitOf(duration: Duration | undefined, name: string): number | undefined {
-  if (duration === undefined) return undefined;
-  const milliseconds = toMilliseconds(duration, name);
-  if (milliseconds < 0) throw invalidArgument(RangeError, name, "at least 0", duration);
-  return milliseconds;
+  return duration === undefined ? undefined : toMillisecondsInRange(duration, name, 0);
 }
 
 function wholeLimit(algorithm: LimitAlgorithm): number {

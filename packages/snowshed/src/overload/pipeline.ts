@@ -3,7 +3,7 @@ import { systemClock } from "../clock.ts";
 import { contextOf } from "../concurrency/child-context.ts";
 import { Context } from "../concurrency/context.ts";
 import type { Duration } from "../duration.ts";
-import { toMilliseconds } from "../duration.ts";
+import { aboveZero, toMillisecondsInRange } from "../duration.ts";
 import { checkFunction, checkInteger, invalidArgument } from "../errors.ts";
 import type { CircuitBreakerOptions } from "./circuit-breaker.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
@@ -63,6 +63,8 @@ export interface PipelineRunOptions {
   /** For the limiter. */
   readonly priority?: Priority | undefined;
 }
+
+const unlimited = Number.POSITIVE_INFINITY;
 
 const order = ["fallback", "deadline", "retry", "hedge", "breaker", "limiter", "timeout"] as const;
 const pieces: readonly string[] = [...order, "budget", "classify", "clock"];
@@ -126,12 +128,13 @@ export class Pipeline<T = unknown, F = never> {
     for (const [name, piece] of Object.entries({ fallback, hedge, breaker, limiter })) checkPiece(piece, name);
     const retry = typeof retries === "number" ? { attempts: retries } : retries;
     checkPiece(retry, "retry", "a number or an object");
-    const deadline = durationOf(options.deadline, "deadline");
-    const timeout = durationOf(options.timeout, "timeout");
-    const { delay, attempts: hedges = 2 } = hedge ?? {};
-    const hedgeDelay = durationOf(delay, "hedge.delay");
+    const { deadline: whole = unlimited, timeout: each = unlimited } = options;
+    const deadline = toMillisecondsInRange(whole, "deadline", aboveZero);
+    const timeout = toMillisecondsInRange(each, "timeout", aboveZero);
+    const { delay = unlimited, attempts: hedges = 2 } = hedge ?? {};
+    const hedgeDelay = toMillisecondsInRange(delay, "hedge.delay", aboveZero);
     checkInteger(hedges, "hedge.attempts", 2);
-    if (hedge !== undefined && hedgeDelay === Number.POSITIVE_INFINITY) {
+    if (hedge !== undefined && hedgeDelay === unlimited) {
       throw invalidArgument(TypeError, "hedge.delay", "a finite duration", delay);
     }
     refuseAbove(timeout, deadline, "timeout", "the deadline");
@@ -219,13 +222,6 @@ export class Pipeline<T = unknown, F = never> {
       new Call(plan, task, parent, options?.priority, resolve, reject).begin();
     });
   }
-}
-
-function durationOf(duration: Duration | undefined, name: string): number {
-  if (duration === undefined) return Number.POSITIVE_INFINITY;
-  const ms = toMilliseconds(duration, name);
-  if (ms > 0) return ms;
-  throw invalidArgument(RangeError, name, "longer than 0", duration);
 }
 
 function checkPiece(piece: unknown, name: string, expected: string = "an object"): void {

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { systemClock } from "../clock.ts";
 import type { Duration } from "../duration.ts";
-import { toMilliseconds } from "../duration.ts";
+import { aboveZero, finite, toMillisecondsInRange } from "../duration.ts";
 import { invalidArgument } from "../errors.ts";
 import type { Priority, PriorityBand } from "./priority.ts";
 import { bandOf, bands, levelOf, levelsPerBand } from "./priority.ts";
@@ -70,10 +70,7 @@ export class Prioritizer {
 
   constructor(options: PrioritizerOptions = {}) {
     const { window = 250, clock = systemClock } = options;
-    this.#window = toMilliseconds(window, "window");
-    if (!(this.#window > 0 && this.#window < Number.POSITIVE_INFINITY)) {
-      throw invalidArgument(RangeError, "window", "more than 0 and finite", window);
-    }
+    this.#window = toMillisecondsInRange(window, "window", aboveZero, finite);
     this.#shares = bands.map((band) => options.shares?.[band] ?? defaultShares[band]);
     this.#shares.forEach((share, index) => {
       const most = this.#shares[index - 1] ?? 1;

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { systemClock } from "../clock.ts";
 import type { Duration } from "../duration.ts";
-import { toMilliseconds } from "../duration.ts";
+import { finite, toMillisecondsInRange } from "../duration.ts";
 import { invalidArgument } from "../errors.ts";
 import { TimeWindow } from "./windows/time-window.ts";
 
@@ -55,10 +55,7 @@ export class RetryBudget {
     const { ratio = 0.1, window = "10s", minimumPerSecond = 1, clock = systemClock } = options;
     checkAmount(ratio, "ratio");
     checkAmount(minimumPerSecond, "minimumPerSecond");
-    const length = toMilliseconds(window, "window");
-    if (!(length >= 1 && length < Number.POSITIVE_INFINITY)) {
-      throw invalidArgument(RangeError, "window", "at least 1 ms, and finite", window);
-    }
+    const length = toMillisecondsInRange(window, "window", 1, finite);
     this.ratio = ratio;
     this.#minimum = (minimumPerSecond * length) / 1000;
     this.#clock = clock;

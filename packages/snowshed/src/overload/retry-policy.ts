@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { systemClock } from "../clock.ts";
 import type { Duration } from "../duration.ts";
-import { toMilliseconds } from "../duration.ts";
+import { toMillisecondsInRange } from "../duration.ts";
 import { checkFunction, checkInteger, invalidArgument } from "../errors.ts";
 import type { Backoff } from "./backoff.ts";
 import { BackoffSchedule } from "./backoff.ts";
@@ -91,8 +91,7 @@ export class RetryPolicy {
     this.budget = budget ?? null;
     this.classify = options.classify ?? classify;
     this.#backoff = backoff === undefined ? standardBackoff : new BackoffSchedule(backoff);
-    this.#maxRetryAfter = toMilliseconds(maxRetryAfter, "maxRetryAfter");
-    if (this.#maxRetryAfter < 0) throw invalidArgument(RangeError, "maxRetryAfter", "at least 0", maxRetryAfter);
+    this.#maxRetryAfter = toMillisecondsInRange(maxRetryAfter, "maxRetryAfter", 0);
     this.#clock = clock;
     this.#onRetry = onRetry;
     this.#onGiveUp = onGiveUp;

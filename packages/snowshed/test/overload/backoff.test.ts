@@ -110,14 +110,14 @@ describe("a backoff", () => {
   });
 
   test.each([
-    [{ initial: -1 }, "backoff.initial must be finite and at least 0 ms; received -1 (number)"],
+    [{ initial: -1 }, "backoff.initial must be at least 0, and finite; received -1 (number)"],
     [{ initial: Number.NaN }, "backoff.initial must be"],
     [{ initial: Number.POSITIVE_INFINITY }, "backoff.initial must be finite"],
     [{ initial: "1 s" }, "backoff.initial must be"],
     [{ initial: null }, "backoff.initial must be"],
-    [{ maximum: -1 }, "backoff.maximum must be finite and at least 100 ms; received -1 (number)"],
-    [{ maximum: 99 }, "backoff.maximum must be finite and at least 100 ms"],
-    [{ initial: "2s", maximum: "1s" }, "backoff.maximum must be finite and at least 2000 ms"],
+    [{ maximum: -1 }, "backoff.maximum must be at least 100 ms, and finite; received -1 (number)"],
+    [{ maximum: 99 }, "backoff.maximum must be at least 100 ms, and finite"],
+    [{ initial: "2s", maximum: "1s" }, "backoff.maximum must be at least 2000 ms, and finite"],
     [{ maximum: Number.POSITIVE_INFINITY }, "backoff.maximum must be finite"],
     [{ maximum: Number.NaN }, "backoff.maximum must be"],
     [{ factor: 0.5 }, "backoff.factor must be a finite number of at least 1"],

@@ -3,7 +3,7 @@ import { systemClock } from "../../clock.ts";
 import { contextOf } from "../../concurrency/child-context.ts";
 import type { Context } from "../../concurrency/context.ts";
 import type { Duration } from "../../duration.ts";
-import { toMilliseconds } from "../../duration.ts";
+import { aboveZero, toMilliseconds, toMillisecondsInRange } from "../../duration.ts";
 import { checkFunction, invalidArgument } from "../../errors.ts";
 import { Limiter } from "../../overload/limiter.ts";
 import type { Priority } from "../../overload/priority.ts";
@@ -97,9 +97,9 @@ export class Admission<Request> {
     for (const name of ["priority", "quota", "exclude", "stream", "onShed"] as const) {
       if (options[name] !== undefined) checkFunction(options[name], name);
     }
-    this.#timeout = checkPositive(options.timeout ?? Number.POSITIVE_INFINITY, "timeout");
-    this.linger = checkPositive(options.linger ?? "30s", "linger");
-    this.#retryAfter = Math.ceil(checkPositive(options.retryAfter ?? "1s", "retryAfter") / 1000);
+    this.#timeout = toMillisecondsInRange(options.timeout ?? Number.POSITIVE_INFINITY, "timeout", aboveZero);
+    this.linger = toMillisecondsInRange(options.linger ?? "30s", "linger", aboveZero);
+    this.#retryAfter = Math.ceil(toMillisecondsInRange(options.retryAfter ?? "1s", "retryAfter", aboveZero) / 1000);
     this.parent = contextOf(options.signal, options.clock);
     this.clock = options.signal === undefined ? (options.clock ?? systemClock) : this.parent.clock;
     this.limiter = options.limiter ?? new Limiter({ maxQueue: 100, clock: this.clock });
@@ -165,10 +165,4 @@ export class Admission<Request> {
     const asked = Math.min(Math.max(0, Math.ceil(wait / 1000)), 86_400);
     return Math.max(least, asked) + Math.floor(this.clock.random() * (2 * least + 1));
   }
-}
-
-function checkPositive(duration: Duration, name: string): number {
-  const ms = toMilliseconds(duration, name);
-  if (ms > 0) return ms;
-  throw invalidArgument(RangeError, name, "more than 0", duration);
 }

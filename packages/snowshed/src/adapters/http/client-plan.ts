@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import { Context } from "../../concurrency/context.ts";
 import type { Duration } from "../../duration.ts";
-import { toMilliseconds } from "../../duration.ts";
+import { aboveZero, toMillisecondsInRange } from "../../duration.ts";
 import { checkFunction, invalidArgument } from "../../errors.ts";
 import type { Classification, Classify } from "../../overload/classify.ts";
 import { classify } from "../../overload/classify.ts";
@@ -41,6 +41,8 @@ export interface HttpRetryOptions extends Pick<
   readonly methods?: readonly string[] | undefined;
 }
 
+const unlimited = Number.POSITIVE_INFINITY;
+
 /** RFC 9110, section 9.2.2. */
 const idempotentMethods = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"];
 
@@ -64,7 +66,8 @@ export class ClientPlan {
   readonly #policies = new WeakMap<Origin, RetryPolicy>();
 
   constructor(options: HttpClientOptions) {
-    const { origins, retry = {}, timeout, deadline, bodyHold = 30_000, deadlineHeader = true } = options;
+    const { origins, retry = {}, bodyHold = 30_000, deadlineHeader = true } = options;
+    const { timeout = unlimited, deadline = unlimited } = options;
     if (origins !== undefined) {
       if (!(origins instanceof Origins)) throw invalidArgument(TypeError, "origins", "an Origins", origins);
       const both = originOptions.find((name) => options[name] !== undefined);
@@ -74,10 +77,9 @@ export class ClientPlan {
     if (retry !== false && (typeof retry !== "object" || retry === null)) {
       throw invalidArgument(TypeError, "retry", "an object or false", retry);
     }
-    this.timeout = limitOf(timeout, "timeout");
-    this.deadline = limitOf(deadline, "deadline");
-    this.bodyHold = toMilliseconds(bodyHold, "bodyHold");
-    if (this.bodyHold < 0) throw invalidArgument(RangeError, "bodyHold", "at least 0", bodyHold);
+    this.timeout = toMillisecondsInRange(timeout, "timeout", aboveZero);
+    this.deadline = toMillisecondsInRange(deadline, "deadline", aboveZero);
+    this.bodyHold = toMillisecondsInRange(bodyHold, "bodyHold", 0);
     this.sendsDeadline = deadlineHeader;
     if (options.classify !== undefined) checkFunction(options.classify, "classify");
     this.classify = options.classify ?? classify;
@@ -119,11 +121,4 @@ export class ClientPlan {
     }
     return policy;
   }
-}
-
-function limitOf(duration: Duration | undefined, name: string): number {
-  if (duration === undefined) return Number.POSITIVE_INFINITY;
-  const ms = toMilliseconds(duration, name);
-  if (ms > 0) return ms;
-  throw invalidArgument(RangeError, name, "longer than 0", duration);
 }

@@ -2,8 +2,7 @@ import { AsyncResource } from "node:async_hooks";
 import type { Clock } from "../../clock.ts";
 import { systemClock } from "../../clock.ts";
 import type { Duration } from "../../duration.ts";
-import { toMilliseconds } from "../../duration.ts";
-import { invalidArgument } from "../../errors.ts";
+import { toMillisecondsInRange } from "../../duration.ts";
 
 /** Work that was admitted and waits for its turn; it runs in the async context in which it was made. @internal */
 export abstract class DispatchJob extends AsyncResource {
@@ -52,8 +51,7 @@ export class DispatchQueue {
   readonly #runSlice = (): void => this.#run();
 
   constructor(options: { readonly slice?: Duration | undefined; readonly clock?: Clock | undefined } = {}) {
-    this.#slice = toMilliseconds(options.slice ?? 5, "slice");
-    if (!(this.#slice >= 0)) throw invalidArgument(RangeError, "slice", "at least 0", options.slice);
+    this.#slice = toMillisecondsInRange(options.slice ?? 5, "slice", 0);
     this.#clock = options.clock ?? systemClock;
   }
 

@@ -1,8 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import { systemClock } from "../../clock.ts";
 import type { Duration } from "../../duration.ts";
-import { toMilliseconds } from "../../duration.ts";
-import { invalidArgument } from "../../errors.ts";
+import { toMillisecondsInRange } from "../../duration.ts";
 
 /** How often it looks, in milliseconds. */
 const period = 20;
@@ -46,10 +45,8 @@ export class LoopLag {
   readonly #look = (): void => this.#tick();
 
   constructor(options: LoopLagOptions = {}) {
-    this.#target = toMilliseconds(options.target ?? 50, "target");
-    this.#interval = toMilliseconds(options.interval ?? 100, "interval");
-    if (!(this.#target >= 0)) throw invalidArgument(RangeError, "target", "at least 0", options.target);
-    if (!(this.#interval >= 0)) throw invalidArgument(RangeError, "interval", "at least 0", options.interval);
+    this.#target = toMillisecondsInRange(options.target ?? 50, "target", 0);
+    this.#interval = toMillisecondsInRange(options.interval ?? 100, "interval", 0);
     this.#clock = options.clock ?? systemClock;
   }
 

@@ -1,5 +1,5 @@
 import type { Duration } from "../../duration.ts";
-import { toMilliseconds } from "../../duration.ts";
+import { aboveZero, toMillisecondsInRange } from "../../duration.ts";
 import type { LimitBounds } from "./bounds.ts";
 import { checkBounds, checkRange, clamp } from "./bounds.ts";
 import type { LimitAlgorithm, LimitSample } from "./limit-algorithm.ts";
@@ -46,8 +46,7 @@ class Aimd implements LimitAlgorithm {
     this.#bounds = checkBounds(options);
     checkRange(backoff, "backoff", 0.1, 0.99);
     this.#backoff = backoff;
-    this.#timeout = toMilliseconds(timeout, "timeout");
-    checkRange(this.#timeout, "timeout", Number.MIN_VALUE, Number.POSITIVE_INFINITY);
+    this.#timeout = toMillisecondsInRange(timeout, "timeout", aboveZero);
     this.#limit = this.#bounds.initial;
   }
 

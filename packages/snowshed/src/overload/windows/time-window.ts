@@ -1,5 +1,5 @@
 import type { Duration } from "../../duration.ts";
-import { toMilliseconds } from "../../duration.ts";
+import { finite, toMillisecondsInRange } from "../../duration.ts";
 import { checkInteger, invalidArgument } from "../../errors.ts";
 import type { OutcomeWindow } from "./outcome-window.ts";
 
@@ -46,10 +46,7 @@ export class TimeWindow implements OutcomeWindow {
 
   constructor(options: TimeWindowOptions = {}) {
     const { length = "10s", slices = 10 } = options;
-    this.length = toMilliseconds(length, "length");
-    if (!(this.length >= 1 && this.length < Number.POSITIVE_INFINITY)) {
-      throw invalidArgument(RangeError, "length", "at least 1 ms, and finite", length);
-    }
+    this.length = toMillisecondsInRange(length, "length", 1, finite);
     checkInteger(slices, "slices", 1);
     if (slices > mostSlices) throw invalidArgument(RangeError, "slices", `at most ${mostSlices}`, slices);
     this.slices = slices;
