@@ -8,27 +8,30 @@ export interface Expiring extends QueueNode<Expiring> {
   expire(): void;
 }
 
-/** How long after the list ran empty its timer is taken away. */
-const idleDelay = 10;
+/** How long after a list that many calls share ran empty its timer is taken away. */
+const usualIdle = 10;
 
 /**
  * What expires a fixed time after it was added: so in the order it came, and one timer does for all of it. A timer for
  * each call would be the dearest part of a call that succeeds.
  *
- * While anything is in the list its timer keeps the process running; up to 10 ms after that it may still be pending.
+ * While anything is in the list its timer keeps the process running; up to `idle` (default 10) ms after that it may
+ * still be pending.
  *
  * @internal
  */
 export class ExpiryList {
   readonly ms: number;
   readonly #clock: Clock;
+  readonly #idle: number;
   readonly #queue = new Queue<Expiring>();
   #cancelTimer: (() => void) | null = null;
   #idleCheck = false;
 
-  constructor(clock: Clock, ms: number) {
+  constructor(clock: Clock, ms: number, idle: number = usualIdle) {
     this.#clock = clock;
     this.ms = ms;
+    this.#idle = idle;
   }
 
   /** `at`: the clock's `now()`, read by the caller. A clock that goes back must not bring the list out of order. */
@@ -44,9 +47,10 @@ export class ExpiryList {
     if (!this.#queue.has(node)) return;
     this.#queue.remove(node);
     if (this.#queue.head !== null || this.#idleCheck || this.#cancelTimer === null) return;
+    if (this.#idle === 0) return this.#checkIdle();
     // Not at once: in a busy program the next call comes along before the check does, and needs no timer of its own.
     this.#idleCheck = true;
-    this.#clock.setTimeout(() => this.#checkIdle(), idleDelay, false);
+    this.#clock.setTimeout(() => this.#checkIdle(), this.#idle, false);
   }
 
   #checkIdle(): void {

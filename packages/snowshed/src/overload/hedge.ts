@@ -1,14 +1,16 @@
 import type { Clock } from "../clock.ts";
-import { AbortNode } from "../concurrency/abort.ts";
 import { contextOf } from "../concurrency/child-context.ts";
-import type { CancelContext, Context } from "../concurrency/context.ts";
+import type { Context } from "../concurrency/context.ts";
 import type { Duration } from "../duration.ts";
 import { toMillisecondsInRange } from "../duration.ts";
 import { checkFunction, checkInteger, invalidArgument } from "../errors.ts";
-import type { Classification, Classify } from "./classify.ts";
-import { classify, classifyError, classifyValue } from "./classify.ts";
+import type { Classify } from "./classify.ts";
+import { classify } from "./classify.ts";
+import { ExpiryList } from "./expiry.ts";
+import { Call } from "./pipeline-call.ts";
+import type { Plan } from "./pipeline-plan.ts";
 import type { RetryBudget } from "./retry-budget.ts";
-import { checkBudget, discard } from "./retry-policy.ts";
+import { checkBudget } from "./retry-policy.ts";
 
 export interface HedgeOptions {
   /**
@@ -68,144 +70,21 @@ export async function hedge<T>(
   if (options.classify !== undefined) checkFunction(options.classify, "classify");
   const parent = contextOf(signal, clock);
   parent.throwIfAborted();
+  const plan: Plan = {
+    clock: parent.clock,
+    root: parent,
+    classify: options.classify ?? classify,
+    deadline: null,
+    retry: null,
+    budget: budget ?? null,
+    hedges: attempts,
+    // Of this call alone: no other comes along that its timer would serve, too.
+    hedge: new ExpiryList(parent.clock, ms, 0),
+    breaker: null,
+    limiter: null,
+    timeout: null,
+  };
   return new Promise((resolve, reject) => {
-    new Race(task, ms, attempts, budget, options.classify ?? classify, parent, resolve, reject).start();
+    new Call(plan, task, parent, undefined, resolve, reject).begin();
   });
-}
-
-/** The outcome of an attempt that did not win. */
-interface Failure {
-  readonly context: CancelContext;
-  readonly failed: boolean;
-  readonly outcome: unknown;
-  readonly classification: Classification;
-}
-
-class Race<T> extends AbortNode {
-  readonly #task: (context: Context, attempt: number) => T | PromiseLike<T>;
-  readonly #delay: number;
-  readonly #attempts: number;
-  readonly #budget: RetryBudget | undefined;
-  readonly #classify: Classify;
-  readonly #parent: Context;
-  readonly #resolve: (value: T) => void;
-  readonly #reject: (error: unknown) => void;
-  readonly #running = new Set<CancelContext>();
-  #launched = 0;
-  #worst: Failure | undefined;
-  #cancelTimer: (() => void) | undefined;
-  #settled = false;
-
-  constructor(
-    task: (context: Context, attempt: number) => T | PromiseLike<T>,
-    delay: number,
-    attempts: number,
-    budget: RetryBudget | undefined,
-    rule: Classify,
-    parent: Context,
-    resolve: (value: T) => void,
-    reject: (error: unknown) => void,
-  ) {
-    super();
-    this.#task = task;
-    this.#delay = delay;
-    this.#attempts = attempts;
-    this.#budget = budget;
-    this.#classify = rule;
-    this.#parent = parent;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  start(): void {
-    this.#parent.scope.link(this);
-    this.#budget?.depositAt(this.#parent.clock.now());
-    this.#launch();
-  }
-
-  /** The caller's abort. The attempts' contexts are children of the same scope: they are aborted already. */
-  override notify(): void {
-    this.#settle();
-    if (this.#worst !== undefined) drop(this.#worst);
-    this.#reject(this.#parent.reason);
-  }
-
-  #launch(): void {
-    const context = this.#parent.withCancel();
-    const attempt = ++this.#launched;
-    this.#running.add(context);
-    if (attempt < this.#attempts) {
-      this.#cancelTimer = this.#parent.clock.setTimeout(() => this.#launchExtra(), this.#delay);
-    }
-    new Promise<T>((resolve) => resolve(this.#task(context, attempt))).then(
-      (value) => this.#ended(context, false, value),
-      (error: unknown) => this.#ended(context, true, error),
-    );
-  }
-
-  #launchExtra(): void {
-    this.#stopTimer();
-    if (this.#budget?.tryWithdrawAt(this.#parent.clock.now()) !== false) this.#launch();
-  }
-
-  #ended(context: CancelContext, failed: boolean, outcome: unknown): void {
-    this.#running.delete(context);
-    if (this.#settled) {
-      if (!failed) discard(outcome);
-      return;
-    }
-    let classification: Classification;
-    try {
-      classification = failed ? classifyError(this.#classify, outcome) : classifyValue(this.#classify, outcome);
-    } catch (error) {
-      return this.#finish(context, true, error);
-    }
-    if (classification !== "transient" && classification !== "overload") {
-      return this.#finish(context, failed, outcome);
-    }
-    if (failed) context.cancel();
-    this.#keep({ context, failed, outcome, classification });
-    if (classification === "overload") {
-      // Who sheds load must not be asked twice.
-      this.#stopTimer();
-      this.#launched = this.#attempts;
-    } else if (this.#launched < this.#attempts) this.#launchExtra();
-    const worst = this.#worst!;
-    if (this.#running.size === 0) this.#finish(worst.context, worst.failed, worst.outcome);
-  }
-
-  #keep(failure: Failure): void {
-    const worst = this.#worst;
-    if (worst?.classification === "overload" && failure.classification !== "overload") return drop(failure);
-    this.#worst = failure;
-    if (worst !== undefined) drop(worst);
-  }
-
-  /** `context`: of the attempt that decided. */
-  #finish(context: CancelContext, failed: boolean, outcome: unknown): void {
-    this.#settle();
-    if (this.#worst !== undefined && this.#worst.context !== context) drop(this.#worst);
-    if (failed) context.cancel();
-    // Not canceled: a response that is returned has yet to be read.
-    else context.detach();
-    for (const other of this.#running) other.cancel();
-    if (failed) this.#reject(outcome);
-    else this.#resolve(outcome as T);
-  }
-
-  #settle(): void {
-    this.#settled = true;
-    this.#stopTimer();
-    this.source?.unlink(this);
-  }
-
-  #stopTimer(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-  }
-}
-
-function drop({ context, failed, outcome }: Failure): void {
-  if (!failed) discard(outcome);
-  context.cancel();
 }

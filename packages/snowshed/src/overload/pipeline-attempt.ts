@@ -59,7 +59,8 @@ export class Attempt<T> implements Expiring {
   #refused(error: unknown, at: number): void {
     this.wanted = false;
     this.#detach();
-    this.#call.ended({ failed: true, outcome: error, classification: "overload", refused: true }, at);
+    const context = this.#context;
+    this.#call.ended({ context, failed: true, outcome: error, classification: "overload", refused: true }, at);
   }
 
   #run(at: number): void {
@@ -102,6 +103,8 @@ export class Attempt<T> implements Expiring {
       return;
     }
     this.wanted = false;
+    // What a body that failed has started is of no use any more.
+    if (failed) this.#context?.cancel(outcome);
     this.#detach();
     let classification: Classification;
     let refused = false;
@@ -124,7 +127,7 @@ export class Attempt<T> implements Expiring {
       failed = refused = true;
       outcome = error;
     }
-    this.#call.ended({ failed, outcome, classification, refused }, at);
+    this.#call.ended({ context: this.#context, failed, outcome, classification, refused }, at);
   }
 
   /** The timeout: the caller goes on, the place in the limiter stays taken until the body has ended. */
@@ -134,7 +137,8 @@ export class Attempt<T> implements Expiring {
     this.#give("dropped", "transient");
     this.#context!.abort(exceeded(error));
     this.#detach();
-    const ending: Ending = { failed: true, outcome: error, classification: "transient", refused: false };
+    const context = this.#context;
+    const ending: Ending = { context, failed: true, outcome: error, classification: "transient", refused: false };
     this.#call.ended(ending, plan.clock.now());
   }
 

@@ -251,6 +251,9 @@ function weight({ classification, refused }: Ending): number {
   return classification === "overload" ? 2 : 1;
 }
 
-function drop({ failed, outcome }: Ending): void {
-  if (!failed) discard(outcome);
+/** Nobody will read it: what was returned is let go of. */
+function drop({ context, failed, outcome }: Ending): void {
+  if (failed) return;
+  discard(outcome);
+  context?.cancel();
 }

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Context } from "../concurrency/context.ts";
+import type { CancelContext, Context } from "../concurrency/context.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import type { Classification, Classify } from "./classify.ts";
 import type { ExpiryList } from "./expiry.ts";
@@ -30,6 +30,8 @@ export type PipelineTask<T> = (context: Context, attempt: number) => T | Promise
 
 /** How an attempt ended. @internal */
 export interface Ending {
+  /** Of the attempt, if it has one of its own. */
+  readonly context: CancelContext | null;
   /** Whether `outcome` was thrown. */
   readonly failed: boolean;
   readonly outcome: unknown;

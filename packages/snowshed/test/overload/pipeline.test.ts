@@ -387,6 +387,21 @@ describe("cancellation", () => {
     await settleTimers();
   });
 
+  test("after a failure, and after a response that is asked for again, it is: what the body has started is of no use", async () => {
+    const guarded = pipeline({ timeout: "1s", retry: { attempts: 3, backoff: { initial: 0 } }, clock });
+    const contexts: Context[] = [];
+    const outcome = follow(
+      guarded.run((context, attempt) => {
+        contexts.push(context);
+        if (attempt === 1) throw new TransientError("again");
+        return attempt === 2 ? new Response(null, { status: 503 }) : "done";
+      }),
+    );
+    await clock.advance(20);
+    expect(outcome.value).toBe("done");
+    expect(contexts.map(({ aborted }) => aborted)).toEqual([true, true, false]);
+  });
+
   test("the timeout of a body that ignores it: its late failure is nobody's unhandled rejection", async () => {
     const guarded = pipeline({ timeout: 10, clock });
     let fail!: (error: Error) => void;
