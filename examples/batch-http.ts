@@ -35,7 +35,7 @@ async function aggregate(paths: readonly string[]): Promise<void> {
       concurrency: 2,
       deadline: "20s", // For all of it, queueing and retries included.
       timeout: "10s", // For each attempt.
-      retry: { attempts: 2, backoff: { base: "1ms" } },
+      retry: { attempts: 2, backoff: { initial: "1ms" } },
       fallback: {
         value(path) {
           const value = lastGood.get(path);

@@ -32,7 +32,7 @@ async function load(path: string, { signal }: { signal: AbortSignal }): Promise<
 // 1. A batch: what may pass is tried again, no sooner than asked for; what may not is an outcome.
 const retry = {
   attempts: 3,
-  backoff: { base: 1 },
+  backoff: { initial: 1 },
   retryable: isRetryable,
   retryAfter: (error: unknown) => retryAfter(error),
 };

@@ -2,8 +2,8 @@ import type { Duration } from "../duration.ts";
 export interface BatchRetry<Input> {
     readonly attempts?: number | undefined;
     readonly backoff?: {
-        readonly base?: Duration | undefined;
-        readonly max?: Duration | undefined;
+        readonly initial?: Duration | undefined;
+        readonly maximum?: Duration | undefined;
     } | undefined;
     readonly budget?: {
         readonly ratio?: number | undefined;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Context, errorRate, Group, Limiter, Semaphore, WaitGroup } from "snowshed";
+import { Context, errorRate, Group, Limiter, Semaphore, timeout, WaitGroup } from "snowshed";
 import { nodeHandler, requestContext, undiciInterceptor } from "snowshed/http";
 import { Agent, request } from "undici";
 import { queriesPerOrder } from "./timeline.ts";
@@ -53,7 +53,7 @@ function stubbornGateway(service: string): RequestListener {
   return answering(async () => {
     for (let attempt = 1; ; attempt++) {
       const timer = new AbortController();
-      const timeout = setTimeout(() => timer.abort(), attemptTimeout);
+      const cancel = setTimeout(() => timer.abort(), attemptTimeout);
       try {
         // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
         return await call(timer.signal);
@@ -62,7 +62,7 @@ function stubbornGateway(service: string): RequestListener {
         // oxlint-disable-next-line no-await-in-loop
         await sleep(Math.random() * 25 * 2 ** attempt);
       } finally {
-        clearTimeout(timeout);
+        clearTimeout(cancel);
       }
     }
   });
@@ -146,7 +146,7 @@ const protections: readonly Protection[] = [
       return {
         limit: () => limiter.limit,
         listener: answering(() =>
-          Promise.all(queries(() => limiter.run(() => timed(query), { signal: Context.background }))),
+          Promise.all(queries(() => limiter.run(() => timeout(({ signal }) => query(signal), queryTimeout)))),
         ),
       };
     },
@@ -210,18 +210,6 @@ const protections: readonly Protection[] = [
     },
   },
 ];
-
-/** A query that is given up after a second, as a timeout. */
-async function timed(query: Query): Promise<void> {
-  const deadline = Context.background.withTimeout(queryTimeout);
-  try {
-    await query(deadline.signal).catch((error: unknown) => {
-      throw deadline.reason ?? error;
-    });
-  } finally {
-    deadline.cancel();
-  }
-}
 
 export function protectionNamed(name: string): Protection {
   const protection = protections.find((each) => each.name === name);

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Transform } from "node:stream";
 import type { Context } from "snowshed";
+import { retryAfter } from "snowshed";
 import type { Dispatcher } from "undici";
 import type { BodySink } from "./body-sink.ts";
 import type { MakeDecoder } from "./decoder.ts";
@@ -8,7 +9,6 @@ import { decoderFor } from "./decoder.ts";
 import { FetchFailure, toFailure } from "./failure.ts";
 import { isRedirect } from "./redirect-follower.ts";
 import type { FetchRequest } from "./request.ts";
-import { parseRetryAfter } from "./retry-after.ts";
 
 /** A good answer: all of it came, and what of it is to be kept is on disk. */
 export interface Answer {
@@ -92,7 +92,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#refusal = new FetchFailure("HTTP_STATUS", `the server answered ${httpStatus}`, {
         httpStatus,
         transient: transientStatuses.has(httpStatus),
-        retryAfter: parseRetryAfter(headers["retry-after"], Date.now()),
+        retryAfter: retryAfter({ headers }),
       });
       return;
     }

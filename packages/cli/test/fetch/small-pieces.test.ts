@@ -7,30 +7,9 @@ import { BodyFile } from "../../src/fetch/body-file.ts";
 import { CompletedSet } from "../../src/fetch/completed-set.ts";
 import { LineWriter } from "../../src/fetch/line-writer.ts";
 import { ProgressMeter } from "../../src/fetch/progress.ts";
-import { parseRetryAfter } from "../../src/fetch/retry-after.ts";
 import { showBytes, showDuration } from "../../src/fetch/summary-text.ts";
 import { Tally } from "../../src/fetch/tally.ts";
 import { temporaryFolder } from "../support/folders.ts";
-
-describe("parseRetryAfter", () => {
-  const now = Date.parse("Mon, 23 Nov 2026 10:00:00 GMT");
-  test.each([
-    ["0", 0],
-    ["120", 120_000],
-    [" 7 ", 7000],
-    ["Mon, 23 Nov 2026 10:00:30 GMT", 30_000],
-    ["Monday, 23-Nov-26 10:00:30 GMT", 30_000],
-    ["Mon Nov 23 10:00:30 2026 GMT", 30_000],
-    ["Mon, 23 Nov 2026 09:00:00 GMT", 0],
-    ["-5", undefined],
-    ["soon", undefined],
-    ["1.5", undefined],
-    ["", undefined],
-    [undefined, undefined],
-  ])("%j", (value, expected) => {
-    expect(parseRetryAfter(value, now)).toBe(expected);
-  });
-});
 
 describe("CompletedSet", () => {
   const key = fc.stringMatching(/^[0-9a-f]{16}$/);

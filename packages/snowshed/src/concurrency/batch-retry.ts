@@ -6,8 +6,8 @@ import { checkFunction, checkInteger, invalidArgument } from "../errors.ts";
 export interface BatchRetry<Input> {
   /** Attempts in all, the first included. Default: 2. */
   readonly attempts?: number | undefined;
-  /** The wait before attempt n+1 is random in [0, min(max, base·2^(n−1))]. Default: base 100 ms, max 10 s. */
-  readonly backoff?: { readonly base?: Duration | undefined; readonly max?: Duration | undefined } | undefined;
+  /** The wait before attempt n+1 is random in [0, min(maximum, initial·2^(n−1))]. Default: 100 ms and 10 s. */
+  readonly backoff?: { readonly initial?: Duration | undefined; readonly maximum?: Duration | undefined } | undefined;
   /**
    * What retries may add to the load: `minimum` of them, plus `ratio` for each input. Unused ones are kept up to
    * `minimum + concurrency`, so that a long quiet time does not pay for a storm. Default: minimum 10, ratio 0.2.
@@ -27,8 +27,8 @@ export interface BatchRetry<Input> {
  */
 export class RetryPolicy<Input> {
   readonly #attempts: number;
-  readonly #base: number;
-  readonly #max: number;
+  readonly #initial: number;
+  readonly #maximum: number;
   readonly #ratio: number;
   readonly #capacity: number;
   readonly #options: BatchRetry<Input>;
@@ -49,10 +49,10 @@ export class RetryPolicy<Input> {
     if (retryable !== undefined) checkFunction(retryable, "retry.retryable");
     if (retryAfter !== undefined) checkFunction(retryAfter, "retry.retryAfter");
     this.#attempts = attempts;
-    this.#base = toMilliseconds(backoff?.base ?? 100, "retry.backoff.base");
-    this.#max = toMilliseconds(backoff?.max ?? 10_000, "retry.backoff.max");
-    checkNotNegative(this.#base, "retry.backoff.base");
-    checkNotNegative(this.#max, "retry.backoff.max");
+    this.#initial = toMilliseconds(backoff?.initial ?? 100, "retry.backoff.initial");
+    this.#maximum = toMilliseconds(backoff?.maximum ?? 10_000, "retry.backoff.maximum");
+    checkNotNegative(this.#initial, "retry.backoff.initial");
+    checkNotNegative(this.#maximum, "retry.backoff.maximum");
     this.#ratio = ratio;
     this.#capacity = minimum + concurrency;
     this.#tokens = minimum;
@@ -68,8 +68,8 @@ export class RetryPolicy<Input> {
   /** Milliseconds to wait before the attempt after the `attempt`-th, or `undefined` when there is to be none. */
   delay(attempt: number, error: unknown, input: Input, remaining: number): number | undefined {
     if (attempt >= this.#attempts || this.#options.retryable?.(error, input) === false) return undefined;
-    // The exponent is bounded so that a base of 0 stays 0: 0 · Infinity would be NaN.
-    const jitter = this.#clock.random() * Math.min(this.#max, this.#base * 2 ** Math.min(attempt - 1, 64));
+    // The exponent is bounded so that 0 stays 0: 0 · Infinity would be NaN.
+    const jitter = this.#clock.random() * Math.min(this.#maximum, this.#initial * 2 ** Math.min(attempt - 1, 64));
     const asked = this.#options.retryAfter?.(error, input);
     const delay = asked === undefined ? jitter : Math.max(jitter, toMilliseconds(asked, "retryAfter()"));
     // An attempt that could only begin after the deadline is none, and must not cost another call its retry.

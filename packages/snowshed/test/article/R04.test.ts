@@ -40,7 +40,7 @@ async function get(url: string, { signal }: Context): Promise<string> {
   return response.text();
 }
 
-const asInTheArticle = { deadline: "8s", timeout: "3s", retry: { attempts: 2, backoff: { base: 0 } } } as const;
+const asInTheArticle = { deadline: "8s", timeout: "3s", retry: { attempts: 2, backoff: { initial: 0 } } } as const;
 /** Lets timers of no length fire. */
 const now = (): Promise<void> => clock.advance(0);
 const path = (url: string): string => new URL(url).pathname;
@@ -196,7 +196,7 @@ describe("R04: batch() with the article's numbers", () => {
     const report = await batch(["/ok/1", "/flaky/1", "/broken", "/reset", "/dead"].map(server.url), get, {
       deadline: "8s",
       timeout: "1s",
-      retry: { attempts: 2, backoff: { base: 1 }, retryable: isTransient },
+      retry: { attempts: 2, backoff: { initial: 1 }, retryable: isTransient },
       fallback: { value: (url) => `the last good answer of ${path(url)}` },
     });
     expect(report.outcomes.map(({ status, attempts }) => [status, attempts])).toEqual([

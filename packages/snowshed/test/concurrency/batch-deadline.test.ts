@@ -169,7 +169,7 @@ describe("`timeout`", () => {
       context.onAbort(() => aborts.push(clock.now()));
       await context.sleep("1h");
     };
-    const retry = { attempts: 3, backoff: { base: 40 } };
+    const retry = { attempts: 3, backoff: { initial: 40 } };
     const report = batch(["input"], call, { signal: root, timeout: 100, retry });
     await clock.advance("1m");
     expect((await report).outcomes[0]).toMatchObject({ status: "failed", attempts: 3 });
@@ -264,7 +264,7 @@ describe("a place", () => {
       await root.sleep(500);
       alive--;
     };
-    const retry = { attempts: 2, backoff: { base: 0 } };
+    const retry = { attempts: 2, backoff: { initial: 0 } };
     const report = batch([1], call, { signal: root, concurrency: 1, timeout: 100, retry });
     await clock.advance("1h");
     expect((await report).outcomes[0]).toMatchObject({ status: "failed", attempts: 2, duration: 600 });

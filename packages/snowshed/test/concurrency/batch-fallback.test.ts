@@ -86,7 +86,7 @@ describe("a stand-in", () => {
       throw error;
     };
     const fallback = { value: () => root.sleep(500).then(() => "from the cache") };
-    const report = batch(["/a"], call, { signal: root, fallback, retry: { attempts: 2, backoff: { base: 0 } } });
+    const report = batch(["/a"], call, { signal: root, fallback, retry: { attempts: 2, backoff: { initial: 0 } } });
     await clock.advance("1m");
     expect(await report).toEqual({
       outcomes: [{ input: "/a", status: "fallback", value: "from the cache", error, attempts: 2, duration: 20 }],

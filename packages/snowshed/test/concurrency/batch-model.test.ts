@@ -175,7 +175,7 @@ async function run({ calls, concurrency, timeout, deadline, threshold }: Setting
     concurrency,
     timeout,
     deadline,
-    retry: { attempts: calls[0]?.length ?? 1, backoff: { base: 0 }, budget: { minimum: Infinity } },
+    retry: { attempts: calls[0]?.length ?? 1, backoff: { initial: 0 }, budget: { minimum: Infinity } },
     fallback: threshold === undefined ? undefined : { value: (input) => -input, threshold },
     onSettled: ({ input }) => told.push(input),
   });

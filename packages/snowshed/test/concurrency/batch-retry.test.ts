@@ -136,7 +136,7 @@ describe("`retry`", () => {
 
 describe("the pause before an attempt", () => {
   test("is random()·min(max, base·2^(n−1)): full jitter, of the injected clock", async () => {
-    const retry = { attempts: 8, backoff: { base: 100, max: 2000 }, budget: unlimited };
+    const retry = { attempts: 8, backoff: { initial: 100, maximum: 2000 }, budget: unlimited };
     for (let seed = 1; seed <= 20; seed++) {
       clock = new FakeClock({ seed });
       root = Context.root({ clock });
@@ -169,7 +169,7 @@ describe("the pause before an attempt", () => {
   });
 
   test("is none with a base of 0, also after a thousand attempts", async () => {
-    const retry = { attempts: 1100, backoff: { base: 0 }, budget: unlimited };
+    const retry = { attempts: 1100, backoff: { initial: 0 }, budget: unlimited };
     expect((await attemptTimes(retry)).at(-1)).toBe(0);
   });
 
@@ -178,13 +178,13 @@ describe("the pause before an attempt", () => {
     clock = new FakeClock();
     root = Context.root({ clock });
     const jitter = new FakeClock().random() * 10_000;
-    const [, second] = await attemptTimes({ backoff: { base: 10_000 }, retryAfter: () => 1 });
+    const [, second] = await attemptTimes({ backoff: { initial: 10_000 }, retryAfter: () => 1 });
     expect(second).toBeCloseTo(jitter, 6);
     expect(jitter).toBeGreaterThan(1);
   });
 
   test("asks for nothing when retryAfter says undefined", async () => {
-    const times = await attemptTimes({ backoff: { base: 0 }, retryAfter: () => undefined });
+    const times = await attemptTimes({ backoff: { initial: 0 }, retryAfter: () => undefined });
     expect(times).toEqual([0, 0]);
   });
 
@@ -197,7 +197,7 @@ describe("the pause before an attempt", () => {
     ] as const) {
       clock = new FakeClock();
       root = Context.root({ clock });
-      const retry = { backoff: { base: 0 }, retryAfter: () => wait };
+      const retry = { backoff: { initial: 0 }, retryAfter: () => wait };
       const report = await finished(batch(["input"], fail, { signal: root, deadline: 1000, retry }));
       expect(report.outcomes[0]).toMatchObject({ attempts, error });
       expect(report.stats).toMatchObject({ timedOut: 0, elapsed: attempts === 2 ? 999 : 0 });
@@ -244,7 +244,7 @@ describe("the budget", () => {
       calls++;
       throw error;
     };
-    const retry = { attempts: Number.POSITIVE_INFINITY, backoff: { base: 0 }, budget };
+    const retry = { attempts: Number.POSITIVE_INFINITY, backoff: { initial: 0 }, budget };
     await finished(batch(inputs(count), call, { signal: root, concurrency, retry }));
     return calls - count;
   }
@@ -278,7 +278,7 @@ describe("the budget", () => {
       calls++;
       if (input >= 1000) throw error;
     };
-    const retry = { attempts: 2, backoff: { base: 0 }, budget: { minimum: 5, ratio: 1 } };
+    const retry = { attempts: 2, backoff: { initial: 0 }, budget: { minimum: 5, ratio: 1 } };
     await finished(batch(inputs(1100), call, { signal: root, concurrency: 3, retry }));
     // Of each of the hundred the ratio pays for one, too.
     expect(calls - 1100).toBe(100);
@@ -296,7 +296,7 @@ describe("the budget", () => {
       throw error;
     };
     const retry: BatchRetry<number> = {
-      backoff: { base: 0 },
+      backoff: { initial: 0 },
       budget: { minimum: 1, ratio: 0 },
       retryable: (_error, input) => input !== 0,
       retryAfter: (_error, input) => (input === 1 ? "1h" : undefined),
