@@ -7,6 +7,11 @@ const fewest = 5;
 /** Otherwise it lasts until the mean is known this well: the standard error of the logarithm, about 10 %. */
 const precision = 0.1;
 
+/** What the running figures are: the sum of the logarithms, that of their squares, and when the last sample came. */
+const sum = 0;
+const squares = 1;
+const last = 2;
+
 /**
  * What the work of a short time was like. Latencies are averaged by their logarithms: service times spread over orders
  * of magnitude, and a few long ones would decide an arithmetic mean.
@@ -16,13 +21,12 @@ const precision = 0.1;
 export class LatencyWindow {
   count = 0;
   #timed = 0;
-  #sum = 0;
-  #squares = 0;
+  /** Written with each sample. As fields, each would be a new object on the heap each time. */
+  readonly #running = Float64Array.of(0, 0, Number.NaN);
   #inflight = 0;
   #saturated = 0;
   #dropped = 0;
   #start = Number.NaN;
-  #last = Number.NaN;
   /** While not NaN: when the limit was changed, and nothing that ended before `#settled` tells of the new one. */
   #changed = Number.NaN;
   #settled = 0;
@@ -32,12 +36,12 @@ export class LatencyWindow {
     if (!Number.isFinite(at) || !(latency >= 0 && latency < Number.POSITIVE_INFINITY)) return false;
     if (!(inflight >= 0 && inflight < Number.POSITIVE_INFINITY)) return false;
     // The first, or a clock that went back: its past is no measure.
-    if (!(at >= this.#last)) this.#restart(at);
-    this.#last = at;
+    if (!(at >= this.#running[last]!)) this.#restart(at);
+    this.#running[last] = at;
     if (!Number.isNaN(this.#changed)) {
       if (at < this.#settled || at - latency < this.#changed) return false;
       this.#restart(at);
-      this.#last = at;
+      this.#running[last] = at;
     }
     this.count++;
     this.#inflight += inflight;
@@ -48,13 +52,13 @@ export class LatencyWindow {
     // What was refused at once says nothing about how long work takes; what timed out does.
     if (dropped && !(logarithm > baseline)) return true;
     this.#timed++;
-    this.#sum += logarithm;
-    this.#squares += logarithm * logarithm;
+    this.#running[sum]! += logarithm;
+    this.#running[squares]! += logarithm * logarithm;
     return true;
   }
 
   isComplete(limit: number, isStart: boolean): boolean {
-    const age = this.#last - this.#start;
+    const age = this.#running[last]! - this.#start;
     if (age < shortest) return false;
     if (age >= longest) return this.count >= fewest;
     if (this.count < 20) return false;
@@ -72,21 +76,21 @@ export class LatencyWindow {
   }
 
   #restart(at: number): void {
-    this.#start = this.#last = at;
+    this.#start = this.#running[last] = at;
     this.#changed = Number.NaN;
     this.count = this.#timed = 0;
-    this.#sum = this.#squares = this.#inflight = this.#saturated = this.#dropped = 0;
+    this.#running[sum] = this.#running[squares] = this.#inflight = this.#saturated = this.#dropped = 0;
   }
 
   /** Mean logarithm of the latencies; NaN without any. */
   get mean(): number {
-    return this.#timed > 0 ? this.#sum / this.#timed : Number.NaN;
+    return this.#timed > 0 ? this.#running[sum]! / this.#timed : Number.NaN;
   }
 
   /** Their standard deviation. */
   get deviation(): number {
     if (this.#timed < 2) return 1;
-    return Math.sqrt(Math.max(0, this.#squares / this.#timed - this.mean ** 2));
+    return Math.sqrt(Math.max(0, this.#running[squares]! / this.#timed - this.mean ** 2));
   }
 
   /** The standard error of the mean. */
