@@ -82,38 +82,82 @@ describe.each([
 
 describe("gradient", () => {
   test.each([1, 2, 5, 20, 100])("finds the limit of a service of %i slots, from 20", (slots) => {
-    const algorithm = gradient();
+    const algorithm = gradient({ initial: 20 });
     saturate(algorithm, slots, 20, 60);
     expect(Math.floor(algorithm.limit)).toBeGreaterThanOrEqual(slots);
     expect(algorithm.limit).toBeLessThanOrEqual(Math.max(2 * slots, slots + 3));
   });
 
   test("leaves a limit alone that is not used", () => {
-    const algorithm = gradient();
+    const algorithm = gradient({ initial: 20 });
     idle(algorithm, 3, 20, 30);
     expect(algorithm.limit).toBe(20);
+  });
+
+  test("begins with what was in flight when three had ended, between 2 and 50", () => {
+    const begin = (inflight: readonly number[], options?: { initial: number }) => {
+      const algorithm = gradient(options);
+      inflight.forEach((each, at) => algorithm.sample({ latency: 20, inflight: each, dropped: false, at: 20 + at }));
+      return algorithm.limit;
+    };
+    expect(begin([])).toBe(50);
+    expect(begin([7, 9])).toBe(50);
+    expect(begin([7, 9, 8])).toBe(9);
+    expect(begin([1, 1, 1])).toBe(2);
+    expect(begin([300, 300, 300])).toBe(50);
+    expect(begin([Number.NaN, 7, Number.POSITIVE_INFINITY, 9, 8])).toBe(9);
+    expect(begin([7, 9, 8], { initial: 30 })).toBe(30);
+  });
+
+  test("does not stay where everything has been dropped from the beginning", () => {
+    const algorithm = gradient();
+    for (let at = 0; at < 20_000; at += 20) {
+      algorithm.sample({ latency: 1000, inflight: Math.floor(algorithm.limit), dropped: true, at });
+    }
+    expect(algorithm.limit).toBe(1);
+    // And finds back once what is admitted ends in time.
+    saturate(algorithm, 20, 20, 20, 20_000);
+    expect(algorithm.limit).toBeGreaterThanOrEqual(20);
   });
 
   test("takes a latency that no lower limit cures for the normal one", () => {
     const algorithm = gradient();
     saturate(algorithm, 20, 20, 20);
     const before = algorithm.limit;
-    saturate(algorithm, 60, 60, 20, 20_000);
-    expect(algorithm.limit).toBeGreaterThan(2 * before);
+    let most = 0;
+    for (let second = 0; second < 20; second++) {
+      saturate(algorithm, 60, 60, 1, 20_000 + 1000 * second);
+      most = Math.max(most, algorithm.limit);
+    }
+    expect(most).toBeGreaterThan(2 * before);
+    // A probe may be under way at the end.
+    expect(algorithm.limit).toBeGreaterThan(before);
   });
 
-  test("halves the limit when more than a tenth is dropped, and gives up when that does not help", () => {
+  /** Three seconds in which one in `every` is dropped, whatever the limit. */
+  function dropping(every: number) {
     const algorithm = gradient();
     idle(algorithm, 15, 20, 5);
     let most = algorithm.limit;
     let cuts = 0;
+    let sample = 0;
     for (let at = 5000; at < 8000; at += 2) {
-      algorithm.sample({ latency: 20, inflight: Math.floor(algorithm.limit), dropped: at % 4 === 0, at });
+      const dropped = sample++ % every === 0;
+      algorithm.sample({ latency: 20, inflight: Math.floor(algorithm.limit), dropped, at });
       if (algorithm.limit < 0.6 * most) cuts++;
       most = Math.max(most, algorithm.limit);
     }
+    return { cuts, limit: algorithm.limit };
+  }
+
+  test("halves the limit when more than a tenth is dropped, and gives up when that does not help", () => {
+    const { cuts, limit } = dropping(3);
     expect(cuts).toBeGreaterThan(0);
-    expect(algorithm.limit).toBeGreaterThanOrEqual(20);
+    expect(limit).toBeGreaterThanOrEqual(20);
+  });
+
+  test("never takes it for normal that most are dropped", () => {
+    expect(dropping(1).limit).toBe(1);
   });
 });
 

@@ -3,19 +3,33 @@ import type { LimitBounds } from "./bounds.ts";
 import { checkBounds, clamp } from "./bounds.ts";
 import type { LimitAlgorithm, LimitSample } from "./limit-algorithm.ts";
 
-export type GradientOptions = LimitBounds;
+export interface GradientOptions extends LimitBounds {
+  /**
+   * Before anything is known. Default: 50 until three have ended, then as many as were in flight by then, at least 2: few
+   * where work is short, many where it takes long.
+   */
+  readonly initial?: number | undefined;
+}
 
-/** Logarithms are compared: a latency 1.41 and 1.35 times another, and one that differs by 16 %. */
+/** Logarithms are compared: a latency 1.41 and 1.35 times another, one that differs by 16 %, and three times another. */
 const muchLonger = 0.35;
 const longer = 0.3;
 const near = 0.15;
+const muchTooLong = Math.log(3);
 /** More drops than this, beyond those that no lower limit cures, are an overload whatever the latency. */
 const tooManyDropped = 0.1;
+/** So many are never normal: a service that answers next to nobody in time is not to be given more. */
+const mostDropped = 0.5;
 /** A full limit for so long, in milliseconds, is an overload and no burst: worth a probe. */
 const sustained = 1500;
 /** Between two probes, while saturated: at first, and at most when each one finds what is known already. */
 const firstProbe = 10_000;
 const rarestProbe = 60_000;
+/** The same after a latency was adopted that may have been a passing fault's: so that it is not kept for long. */
+const doubtfulProbe = 3000;
+/** With no `initial`: so many are admitted until a few have ended. */
+const optimistic = 50;
+const few = 3;
 
 /**
  * Finds how much may run at once from how latency and load move together, without being told a capacity or a latency:
@@ -26,17 +40,17 @@ const rarestProbe = 60_000;
  * no harm: the larger of its square root and a share of it, which is larger where service times spread more.
  *
  * What is measured are windows of at least 250 ms and as many samples as the limit, and long enough that the mean
- * latency is known within 10 %. A limit that is not reached is not raised. It begins by doubling per window, until the
- * latency follows. Three guards keep the latency without a queue true:
+ * latency is known within 10 %. A limit that is not reached is not raised. It begins with what was in flight when the
+ * first work ended, and doubles per window until the latency follows. Three guards keep the latency without a queue true:
  *
  * - *Little's law*: the limit was lowered by a third, and the latency did not follow as it must if the queue were ours:
- *   then something behind has become slower, and its latency is the new measure;
- * - *probe*: after 1.5 s at the limit, and then every 10 s up to every 60 s of it, the limit is lowered for one window,
+ *   then something behind has become slower, and its latency is the new measure, soon looked at by a probe;
+ * - *probe*: after 1.5 s at the limit, and then every 10 s (3 s after a latency that was adopted) up to every 60 s of it, the limit is lowered for one window,
  *   below what is served, and further as long as the latency follows: it finds what is hidden by an overload that was
  *   there from the beginning;
  * - *floor*: at a limit of 1 there is no queue, so what is measured there is the latency without one.
  *
- * More than 10 % dropped halves the limit; if that cures nothing, such a share is taken as normal.
+ * More than 10 % dropped halves the limit, all of them quarter it; if that cures nothing, such a share is taken as normal.
  *
  * @example
  * ```ts
@@ -68,6 +82,12 @@ class Gradient implements LimitAlgorithm {
   #baseline = Number.NaN;
   /** The same of the very first window, in which only the shortest work can have ended; NaN before it. */
   #first = Number.NaN;
+  /** The same of those that ended before all others; NaN before. */
+  #early = Number.NaN;
+  /** Whether what these found in flight is to be the first limit. */
+  readonly #guesses: boolean;
+  #ended = 0;
+  #mostInflight = 0;
   /** While starting: what the limit was when the window began; else 0. */
   #startLimit: number;
   /** The share of drops that no lower limit cures. */
@@ -83,7 +103,9 @@ class Gradient implements LimitAlgorithm {
 
   constructor(options: GradientOptions) {
     this.#bounds = checkBounds(options);
-    this.#limit = this.#startLimit = this.#bounds.initial;
+    this.#guesses = options.initial === undefined;
+    const { initial, minimum, maximum } = this.#bounds;
+    this.#limit = this.#startLimit = this.#guesses ? clamp(optimistic, minimum, maximum) : initial;
   }
 
   get limit(): number {
@@ -92,13 +114,18 @@ class Gradient implements LimitAlgorithm {
 
   sample(sample: LimitSample): void {
     const window = this.#window;
+    const isCounted = window.add(sample, this.#limit, this.#baseline);
+    if (this.#ended < few) {
+      if (isCounted) this.#lookAtFirst(sample);
+      return;
+    }
     if (this.#startLimit > 0) this.#grow(sample);
-    if (!window.add(sample, this.#limit, this.#baseline)) return;
-    if (!window.isComplete(this.#limit, this.#startLimit > 0)) return;
+    if (!isCounted || !window.isComplete(this.#limit, this.#startLimit > 0)) return;
     const before = this.#limit;
     // After the first one, as after a change: wait until also long work can have ended.
     const isFirst = Number.isNaN(this.#first);
-    if (!Number.isNaN(window.mean)) this.#evaluate(sample.at);
+    if (Number.isNaN(window.mean)) this.#retreat();
+    else this.#evaluate(sample.at);
     window.begin(sample.at, isFirst || Math.abs(this.#limit - before) > 0.1 * before);
   }
 
@@ -106,9 +133,15 @@ class Gradient implements LimitAlgorithm {
     const { count, mean, error, saturation, inflight, dropped } = this.#window;
     if (this.#startLimit > 0 && this.#start()) return;
     if (this.#probeFrom !== null) return this.#endProbe(at, this.#probeFrom);
+    if (Number.isNaN(this.#baseline)) {
+      // After a retreat: the first that ended in time did so in a crowd.
+      this.#adopt(mean);
+      return this.#beginProbe(this.#limit, 0.5 * inflight);
+    }
     this.#droppedAnyway += 0.1 * Math.min(0, dropped - this.#droppedAnyway);
     if (this.#isNotOurs()) {
       this.#adopt(mean);
+      this.#probeEvery = doubtfulProbe;
       this.#droppedAnyway = Math.max(dropped, this.#cutFrom!.dropped);
       this.#set(this.#cutFrom!.limit);
       this.#cutFrom = null;
@@ -142,18 +175,26 @@ class Gradient implements LimitAlgorithm {
     }
     const isSteady = target > 0.7 * limit && target < 1.2 * limit;
     if (at - this.#saturatedSince >= sustained && isSteady && at - this.#lastProbe >= this.#probeEvery) {
-      this.#probeFrom = { limit, inflight, mean, dropped };
-      this.#cutFrom = null;
-      this.#probeStep = this.#probeFrom;
-      // Below what is served, if the baseline is right.
-      this.#set(Math.round((0.75 * inflight) / ratio));
+      // Below what is served, if the baseline is right; far below, so that chance cannot confirm it, if that is in doubt.
+      const share = this.#probeEvery < firstProbe ? 0.5 : 0.75;
+      this.#beginProbe(limit, (share * inflight) / ratio);
     }
+  }
+
+  /** What was in flight when the first ended: few where work is short and the load low. */
+  #lookAtFirst({ inflight }: LimitSample): void {
+    this.#mostInflight = Math.max(this.#mostInflight, inflight);
+    if (++this.#ended < few) return;
+    this.#early = this.#window.mean;
+    if (this.#guesses) this.#set(Math.min(this.#limit, Math.max(2, this.#mostInflight)));
+    this.#startLimit = this.#limit;
   }
 
   /** One more for each that ended, while the limit is used: it doubles per round, at most per window. */
   #grow({ latency, inflight, dropped }: LimitSample): void {
-    if (dropped || !(inflight >= 0.8 * this.#limit) || Math.log(latency) > this.#baseline + Math.log(3)) return;
-    this.#set(Math.min(this.#limit + 1, 2 * this.#startLimit));
+    if (dropped || !(inflight >= 0.8 * this.#limit)) return;
+    const known = Number.isNaN(this.#baseline) ? this.#early : this.#baseline;
+    if (Math.log(latency) < known + muchTooLong) this.#set(Math.min(this.#limit + 1, 2 * this.#startLimit));
   }
 
   /** Looks at a window of the start; returns whether the start goes on. */
@@ -176,6 +217,13 @@ class Gradient implements LimitAlgorithm {
     return false;
   }
 
+  /** Everything was dropped: nothing is known but that this is far too many. */
+  #retreat(): void {
+    this.#startLimit = 0;
+    this.#probeFrom = null;
+    this.#set(0.25 * Math.min(this.#limit, Math.max(this.#window.inflight, 1)));
+  }
+
   /** Little's law: whether a lower limit did not help as it must if the queue were our own. */
   #isNotOurs(): boolean {
     const from = this.#cutFrom;
@@ -186,7 +234,7 @@ class Gradient implements LimitAlgorithm {
     const shouldFall = from.mean - expected > longer;
     const hasFallen = mean < (shouldFall ? (2 * from.mean + expected) / 3 : from.mean - near);
     const isReason = shouldFall || from.dropped > tooManyDropped;
-    if (isReason && !hasFallen && dropped >= 0.7 * from.dropped) return true;
+    if (isReason && !hasFallen && dropped >= 0.7 * from.dropped && dropped < mostDropped) return true;
     // It was: the next cut is compared with this one.
     this.#cutFrom = null;
     return false;
@@ -217,6 +265,13 @@ class Gradient implements LimitAlgorithm {
     const margin = Math.max(share * busy, Math.sqrt(busy), 1.3);
     // A limit that is only reached now and then may be higher: small services need room for bursts.
     return busy + margin + Math.max(0, 1 - saturation / 0.8);
+  }
+
+  #beginProbe(limit: number, lower: number): void {
+    const { mean, inflight, dropped } = this.#window;
+    this.#probeFrom = this.#probeStep = { limit, inflight, mean, dropped };
+    this.#cutFrom = null;
+    this.#set(Math.round(lower));
   }
 
   #endProbe(at: number, from: Mark): void {
