@@ -1,0 +1,94 @@
+// Real descriptors: a process that may have 256 of them reads 50,000 files at once.
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { runModule } from "../support/child-process.ts";
+
+const root = fileURLToPath(new URL("../../../../", import.meta.url));
+
+interface Report {
+  /** How many were read, and how many failed with which code. */
+  readonly read: number;
+  readonly failed: Readonly<Record<string, number>>;
+  readonly limit: number;
+  readonly exhausted: number;
+  /** Descriptors that are open at the end and were not at the beginning. */
+  readonly left: number;
+}
+
+/** Runs `call`, which may use `handles` and `readOne()`, 50,000 times at once, in a process with 256 descriptors. */
+function readAll(call: string, options: string = "{}"): Promise<Report> {
+  const code = `
+    import { readdirSync } from "node:fs";
+    import { open } from "node:fs/promises";
+    import { FileHandles } from "snowshed/throttle";
+
+    const handles = new FileHandles(${options});
+    const readOne = async () => {
+      const file = await open("package.json");
+      try {
+        const { bytesRead } = await file.read(Buffer.alloc(16), 0, 16, 0);
+        if (bytesRead !== 16) throw new Error("read " + bytesRead);
+      } finally {
+        await file.close();
+      }
+    };
+    const before = readdirSync("/dev/fd").length;
+    const calls = Array.from({ length: 50_000 }, () => ${call});
+    const failed = {};
+    let read = 0;
+    for (const { status, reason } of await Promise.allSettled(calls)) {
+      if (status === "fulfilled") read++;
+      else failed[reason.code ?? String(reason)] = (failed[reason.code ?? String(reason)] ?? 0) + 1;
+    }
+    const { limit, exhausted } = handles.inspect();
+    const left = readdirSync("/dev/fd").length - before;
+    console.log(JSON.stringify({ read, failed, limit, exhausted, left }));
+  `;
+  const node = [process.execPath, "--input-type=module", "--eval", code];
+  const env = { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1" };
+  return new Promise((resolve, reject) => {
+    // The shell sets the hard limit, too: Node.js raises the soft one to it when it starts.
+    const args = ["-c", 'ulimit -n 256 && exec "$@"', "sh", ...node];
+    execFile("/bin/sh", args, { cwd: root, env, timeout: 60_000 }, (error, stdout, stderr) => {
+      if (error === null) resolve(JSON.parse(stdout) as Report);
+      else reject(new Error(stderr, { cause: error }));
+    });
+  });
+}
+
+describe("50,000 files with 256 descriptors", { timeout: 60_000 }, () => {
+  test("are all read, and descriptors never run out", async () => {
+    const { limit, ...report } = await readAll("handles.run(readOne)");
+    expect(report).toEqual({ read: 50_000, failed: {}, exhausted: 0, left: 0 });
+    expect(limit).toBeGreaterThan(100);
+    expect(limit).toBeLessThan(205);
+  });
+
+  test("are all read also when descriptors run out, because the limit is wrong", async () => {
+    const { exhausted, limit, ...report } = await readAll("handles.run(readOne)", "{ limit: 1000 }");
+    expect(report).toEqual({ read: 50_000, failed: {}, left: 0 });
+    expect(exhausted).toBeGreaterThan(0);
+    expect(limit).toBeLessThanOrEqual(1000);
+  });
+
+  test("are not all read without FileHandles: the control", async () => {
+    const { read, failed } = await readAll("readOne()");
+    expect(failed).toEqual({ EMFILE: expect.any(Number) as unknown });
+    expect(failed["EMFILE"]).toBeGreaterThan(1000);
+    expect(read + failed["EMFILE"]!).toBe(50_000);
+  });
+});
+
+test("a pause keeps the process running while somebody waits for its end", async () => {
+  const { code, stdout, stderr } = await runModule(`
+    import { FileHandles } from "snowshed/throttle";
+    const handles = new FileHandles();
+    let attempts = 0;
+    await handles.run(() => {
+      if (++attempts < 4) throw Object.assign(new Error("too many open files"), { code: "EMFILE" });
+    });
+    console.log(attempts);
+  `);
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "4\n", stderr: "" });
+});
