@@ -17,7 +17,8 @@ export type ErrorCode =
   | "SNOWSHED_CLASSIFIER_FAILED"
   | "SNOWSHED_LIMIT_EXCEEDED"
   | "SNOWSHED_CIRCUIT_OPEN"
-  | "SNOWSHED_FALLBACK_FAILED";
+  | "SNOWSHED_FALLBACK_FAILED"
+  | "SNOWSHED_POOL_CLOSED";
 
 const brand = Symbol.for("snowshed.error");
 

@@ -5,7 +5,7 @@
  * Objects are passed for identity only. A watcher that wants to find leaks must not hold them strongly.
  */
 export interface Hooks {
-  /** A semaphore, channel, wait group, group or limiter was made. */
+  /** A semaphore, channel, wait group, group, limiter, quota, file handles or pool was made. */
   resourceCreated(resource: object, kind: ResourceKind, name: string | undefined, capacity: number): void;
   /** Somebody has to wait for `weight` units of `resource`; `wait` is the identity of this wait. */
   blocked(resource: object, weight: number, wait: object): void;
@@ -23,7 +23,7 @@ export interface Hooks {
   taskEnded(task: object, outcome: "fulfilled" | "rejected" | "skipped"): void;
 }
 
-export type ResourceKind = "semaphore" | "channel" | "wait-group" | "group" | "map" | "limiter";
+export type ResourceKind = "semaphore" | "channel" | "wait-group" | "group" | "map" | "limiter" | "quota" | "file-handles" | "pool";
 
 /** Live binding: read it at each call point, never keep it. @internal */
 export let hooks: Hooks | null = null;

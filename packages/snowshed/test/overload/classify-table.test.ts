@@ -152,6 +152,7 @@ test("every code of the library is in the table, but for the one that says what 
     SNOWSHED_LIMIT_EXCEEDED: "overload",
     SNOWSHED_CIRCUIT_OPEN: "overload",
     SNOWSHED_FALLBACK_FAILED: "transient",
+    SNOWSHED_POOL_CLOSED: "fatal",
   };
   const cause = new AggregateError([new Error("the call"), new Error("its stand-in")]);
   for (const [code, classification] of Object.entries(all) as [ErrorCode, Classification][]) {
