@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { Queue } from "../concurrency/queue.ts";
 import type { Lease } from "./pool-lease.ts";
-import { Trace } from "./pool-lease.ts";
+import { letGo, Trace } from "./pool-lease.ts";
 
 export interface PoolLeak<T> {
   readonly resource: T;
@@ -15,13 +15,15 @@ export interface PoolLeak<T> {
 
 /** At how short an interval a stack is captured, in milliseconds: at most a thousandth of the time goes into it. */
 const traceInterval = 1;
+/** For how long a lease is young, in milliseconds: for a second or so nobody looks whether its permit is garbage. */
+const youth = 1000;
 /** How many places the default report remembers. */
 const maxPlaces = 100;
 
 /**
- * Knows who holds what, and reports who holds it for longer than `threshold`. One timer does for all: they are in the
- * order in which they began. It stays until it fires, held or not: setting and canceling one for each would be the
- * dearest part of an acquire.
+ * Knows who holds what, and reports who holds it for longer than `threshold`, or has lost it. One timer does for all:
+ * they are in the order in which they began. It stays until it fires, held or not: setting and canceling one for each
+ * would be the dearest part of an acquire.
  *
  * @internal
  */
@@ -29,8 +31,11 @@ export class LeakWatch<T> {
   readonly #threshold: number;
   readonly #onLeak: (leak: PoolLeak<T>) => void;
   readonly #clock: Clock;
-  readonly #watched = new Queue<Lease<T>>();
-  readonly #reported = new Queue<Lease<T>>();
+  readonly #stages = {
+    young: new Queue<Lease<T>>(),
+    watched: new Queue<Lease<T>>(),
+    reported: new Queue<Lease<T>>(),
+  };
   #cancelTimer: (() => void) | null = null;
   #lastTrace = Number.NEGATIVE_INFINITY;
   #tracesAll = false;
@@ -44,7 +49,8 @@ export class LeakWatch<T> {
 
   /** How many are held. */
   get held(): number {
-    return this.#watched.size + this.#reported.size;
+    const { young, watched, reported } = this.#stages;
+    return young.size + watched.size + reported.size;
   }
 
   /** How many were ever reported. */
@@ -54,7 +60,8 @@ export class LeakWatch<T> {
 
   /** The one that is held for the longest time. */
   get oldest(): Lease<T> | null {
-    return this.#reported.head ?? this.#watched.head;
+    const { young, watched, reported } = this.#stages;
+    return reported.head ?? watched.head ?? young.head;
   }
 
   /** Where the program is, at most once in a {@link traceInterval}, until one leaks that was not looked at. */
@@ -67,12 +74,12 @@ export class LeakWatch<T> {
   }
 
   add(lease: Lease<T>): void {
-    this.#watched.push(lease);
-    if (this.#cancelTimer === null) this.#arm(this.#threshold);
+    this.#stages.young.push(lease);
+    this.#cancelTimer ??= this.#arm(Math.min(youth, this.#threshold));
   }
 
   remove(lease: Lease<T>): void {
-    (lease.isReported ? this.#reported : this.#watched).remove(lease);
+    this.#stages[lease.stage].remove(lease);
   }
 
   /** The permit of a lease that was removed is garbage. */
@@ -85,28 +92,44 @@ export class LeakWatch<T> {
     this.#cancelTimer = null;
   }
 
-  #arm(ms: number): void {
-    if (ms === Number.POSITIVE_INFINITY) return;
-    this.#cancelTimer = this.#clock.setTimeout(() => this.#look(), ms, false);
+  #arm(ms: number): () => void {
+    return this.#clock.setTimeout(() => this.#look(), ms, false);
   }
 
   #look(): void {
     this.#cancelTimer = null;
+    const { young, watched } = this.#stages;
     const now = this.#clock.now();
+    for (let lease = young.head; lease !== null && age(lease, now) >= youth; lease = young.head) {
+      this.#move(lease, "watched");
+      letGo(lease);
+    }
     try {
-      for (let lease = this.#watched.head; lease !== null; lease = this.#watched.head) {
-        if (now - lease.since < this.#threshold) break;
-        this.#watched.remove(lease);
-        this.#reported.push(lease);
-        lease.isReported = true;
+      for (let lease = this.#late(now); lease !== null; lease = this.#late(now)) {
+        this.#move(lease, "reported");
+        letGo(lease);
         this.#report(lease, now, false);
       }
     } finally {
-      // Also if the report throws: it is the user's. A clock that was set back makes no wait longer.
-      const next = this.#watched.head;
-      const left = next === null ? 0 : next.since + this.#threshold - now;
-      if (next !== null && this.#cancelTimer === null) this.#arm(Math.min(Math.max(left, 1), this.#threshold));
+      // Also if the report throws: it is the user's.
+      const untilOld = young.head === null ? Number.POSITIVE_INFINITY : youth - age(young.head, now);
+      const next = watched.head ?? young.head;
+      const untilLate = next === null ? Number.POSITIVE_INFINITY : this.#threshold - age(next, now);
+      const left = Math.max(1, Math.min(untilOld, untilLate));
+      if (left !== Number.POSITIVE_INFINITY) this.#cancelTimer ??= this.#arm(left);
     }
+  }
+
+  /** One that is held too long. */
+  #late(now: number): Lease<T> | null {
+    const lease = this.#stages.watched.head ?? this.#stages.young.head;
+    return lease !== null && age(lease, now) >= this.#threshold ? lease : null;
+  }
+
+  #move(lease: Lease<T>, stage: Lease<T>["stage"]): void {
+    this.remove(lease);
+    lease.stage = stage;
+    this.#stages[stage].push(lease);
   }
 
   #report(lease: Lease<T>, now: number, isForgotten: boolean): void {
@@ -115,11 +138,17 @@ export class LeakWatch<T> {
     this.#tracesAll ||= lease.trace === null;
     this.#onLeak({
       resource: lease.entry.resource,
-      heldFor: Math.max(0, now - lease.since),
+      heldFor: age(lease, now),
       acquiredAt: lease.trace?.frames ?? "not recorded this time: too many were acquired in this millisecond",
       forgotten: isForgotten,
     });
   }
+}
+
+/** Of a lease, in milliseconds. One that began before the clock was set back begins again. */
+function age<T>(lease: Lease<T>, now: number): number {
+  lease.since = Math.min(lease.since, now);
+  return now - lease.since;
 }
 
 /** Warns once for each place in the program, where the platform has a way to. @internal */

@@ -22,21 +22,20 @@ interface LeaseOwner<T> {
   forgotten(lease: Lease<T>): void;
 }
 
-/**
- * That somebody holds a resource. It does not know the permit: that is to become garbage when its holder loses it.
- *
- * @internal
- */
+/** That somebody holds a resource. @internal */
 export class Lease<T> implements QueueNode<Lease<T>> {
   before: Lease<T> | null = null;
   after: Lease<T> | null = null;
   readonly owner: LeaseOwner<T>;
   readonly entry: PoolEntry<T>;
-  readonly since: number;
+  since: number;
   /** Who acquired it; null when nobody looked. */
   readonly trace: Trace | null;
   isOver = false;
-  isReported = false;
+  /** How old it is, for who watches it: not yet looked at, looked at, reported as a leak. */
+  stage: "young" | "watched" | "reported" = "young";
+  /** What its holder has, while it is young. */
+  permit: object | null = null;
 
   constructor(owner: LeaseOwner<T>, entry: PoolEntry<T>, since: number, trace: Trace | null) {
     this.owner = owner;
@@ -78,6 +77,17 @@ export interface PoolPermit<T> extends Disposable {
 
 const forgotten = new FinalizationRegistry<Lease<unknown>>((lease) => lease.owner.forgotten(lease));
 
+/**
+ * From now on the permit of a lease can become garbage, and its owner is told when it has. This is what a permit would
+ * cost most of its time, so it is done only for those that are held for a while.
+ *
+ * @internal
+ */
+export function letGo<T>(lease: Lease<T>): void {
+  if (lease.permit !== null) forgotten.register(lease.permit, lease, lease);
+  lease.permit = null;
+}
+
 /** @internal */
 export class HeldResource<T> implements PoolPermit<T> {
   readonly resource: T;
@@ -86,24 +96,28 @@ export class HeldResource<T> implements PoolPermit<T> {
   constructor(lease: Lease<T>) {
     this.resource = lease.entry.resource;
     this.#lease = lease;
-    forgotten.register(this, lease, lease);
+    lease.permit = this;
   }
 
   release(): void {
     const lease = this.#lease;
-    if (lease.isOver) return;
-    forgotten.unregister(lease);
+    this.#end();
     lease.owner.returned(lease);
   }
 
   destroy(error?: unknown): void {
     const lease = this.#lease;
-    if (lease.isOver) return;
-    forgotten.unregister(lease);
+    this.#end();
     lease.owner.broken(lease, error);
   }
 
   [Symbol.dispose](): void {
     this.release();
+  }
+
+  #end(): void {
+    const lease = this.#lease;
+    if (lease.stage !== "young") forgotten.unregister(lease);
+    lease.permit = null;
   }
 }

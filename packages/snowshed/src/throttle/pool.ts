@@ -7,7 +7,9 @@ import type { Duration } from "../duration.ts";
 import { aboveZero, toMilliseconds, toMillisecondsInRange } from "../duration.ts";
 import { checkFunction, checkInteger, DeadlineExceededError, invalidArgument, SnowshedError } from "../errors.ts";
 import { hooks } from "../hooks.ts";
-import type { LimitWaiter, WaitHost } from "../overload/limiter-queue.ts";
+import type { Expiring } from "../overload/expiry.ts";
+import { ExpiryList } from "../overload/expiry.ts";
+import type { LimitWaiter } from "../overload/limiter-queue.ts";
 import { bandOf } from "../overload/priority.ts";
 import { isConnectionError } from "./connection-errors.ts";
 import type { PoolEntry, PoolPermit } from "./pool-lease.ts";
@@ -15,7 +17,6 @@ import { HeldResource, Lease } from "./pool-lease.ts";
 import { LeakWatch, warnOfLeaks } from "./pool-leaks.ts";
 import { PoolLine, PoolWaiter } from "./pool-line.ts";
 import type { PoolAcquireOptions, PoolInspection, PoolOptions } from "./pool-options.ts";
-import type { SupplyHost } from "./pool-supply.ts";
 import { PoolSupply } from "./pool-supply.ts";
 
 /** A function that hands out a resource: where a trace of its caller begins. */
@@ -42,11 +43,12 @@ type Entrance = (...args: never[]) => unknown;
  * console.log(ids, pool.size); // [ 1, 2, 1 ] 2
  * ```
  */
-export class Pool<T> implements WaitHost, SupplyHost<T>, AsyncDisposable {
+export class Pool<T> implements AsyncDisposable {
   readonly name: string | undefined;
   /** How many there may be. */
   readonly max: number;
-  readonly #acquireTimeout: number;
+  /** Of those who wait for as long as `acquireTimeout`. */
+  readonly #expiry: ExpiryList;
   readonly #maxQueue: number;
   readonly #min: number;
   readonly #reuse: boolean;
@@ -80,7 +82,7 @@ export class Pool<T> implements WaitHost, SupplyHost<T>, AsyncDisposable {
     this.name = options.name;
     this.max = max;
     this.#min = min;
-    this.#acquireTimeout = bound;
+    this.#expiry = new ExpiryList(clock, bound);
     this.#maxQueue = maxQueue;
     this.#reuse = options.reuse ?? true;
     this.#isBroken = isBroken;
@@ -289,7 +291,7 @@ export class Pool<T> implements WaitHost, SupplyHost<T>, AsyncDisposable {
 
   #lease(options: PoolAcquireOptions, below: Entrance): Lease<T> | Promise<Lease<T>> {
     const scope = scopeOf(options.signal);
-    const timeout = options.timeout === undefined ? this.#acquireTimeout : toMilliseconds(options.timeout, "timeout");
+    const timeout = options.timeout === undefined ? this.#expiry.ms : toMilliseconds(options.timeout, "timeout");
     const band = bandOf(options.priority);
     if (scope?.isAborted) throw scope.abortReason;
     if (this.#isClosed) throw this.#closedError();
@@ -308,14 +310,22 @@ export class Pool<T> implements WaitHost, SupplyHost<T>, AsyncDisposable {
     return new Promise((resolve, reject) => {
       const waiter = new PoolWaiter(this, at, band, scope !== null, resolve, reject, trace);
       scope?.link(waiter);
-      if (timeout !== Number.POSITIVE_INFINITY) {
-        const refuse = (): void => this.giveUp(waiter, this.#refusal(`none came in ${timeout} ms`));
-        waiter.cancelTimer = this.#clock.setTimeout(refuse, timeout);
-      }
+      if (timeout !== Number.POSITIVE_INFINITY) this.#expire(waiter, at, timeout);
       this.#line.push(waiter);
       hooks?.blocked(this, 1, waiter);
       this.#supply.supply();
     });
+  }
+
+  #expire(waiter: PoolWaiter<T>, at: number, timeout: number): void {
+    const expire = (): void => this.giveUp(waiter, this.#refusal(`none came in ${timeout} ms`));
+    if (timeout !== this.#expiry.ms) waiter.cancelTimer = this.#clock.setTimeout(expire, timeout);
+    else {
+      // A timer for each would be the dearest part of a wait.
+      const node: Expiring = { before: null, after: null, due: 0, expire };
+      this.#expiry.add(node, at);
+      waiter.cancelTimer = () => this.#expiry.remove(node);
+    }
   }
 
   #offer(entry: PoolEntry<T>, at: number): void {

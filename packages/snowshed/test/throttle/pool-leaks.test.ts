@@ -159,6 +159,7 @@ describe("a permit that is garbage", () => {
     const gone = await collected(async () => {
       const permit = await leakIn(pool);
       if (!isLost) kept.push(permit);
+      await clock.advance("1s");
       return new WeakRef(permit);
     });
     const next = observe(pool.permit());

@@ -383,6 +383,7 @@ describe("close", () => {
       expect(service.open.length).toBe(1);
     }
     expect(service.open).toEqual([]);
+    await clock.advance(10);
   });
 
   test("waits for what is being made, and destroys it", async () => {
