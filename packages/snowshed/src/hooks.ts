@@ -23,7 +23,16 @@ export interface Hooks {
   taskEnded(task: object, outcome: "fulfilled" | "rejected" | "skipped"): void;
 }
 
-export type ResourceKind = "semaphore" | "channel" | "wait-group" | "group" | "map" | "limiter" | "quota" | "file-handles" | "pool";
+export type ResourceKind =
+  | "semaphore"
+  | "channel"
+  | "wait-group"
+  | "group"
+  | "map"
+  | "limiter"
+  | "quota"
+  | "file-handles"
+  | "pool";
 
 /** Live binding: read it at each call point, never keep it. @internal */
 export let hooks: Hooks | null = null;

@@ -265,7 +265,6 @@ export class FileHandles {
     this.#limit = Math.max(1, Math.floor(this.#limit / 2));
     this.#pause = pauses.delay(1, this.#pause, this.#clock);
     this.#pausedUntil = this.#clock.now() + this.#pause;
-    this.#stopTimer();
   }
 
   #pauseLeft(): number {

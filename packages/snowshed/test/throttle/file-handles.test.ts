@@ -238,15 +238,28 @@ describe("the limit after that", () => {
   });
 
   test("grows to where it began, and no further", async () => {
-    const handles = await shrunk(7);
+    const handles = await shrunk(25);
     const limits = [];
-    for (let index = 0; index < 4; index++) {
+    for (let index = 0; index < 7; index++) {
       // oxlint-disable-next-line no-await-in-loop
       await untilChanged(handles);
       limits.push(handles.limit);
     }
-    expect(limits).toEqual([4, 5, 6, 7]);
+    expect(limits).toEqual([14, 16, 18, 20, 22, 24, 25]);
     expect(await untilChanged(handles)).toBe(1000);
+  });
+
+  test("counts from the beginning when descriptors run out again", async () => {
+    const handles = await shrunk(8);
+    await handles.run(() => {});
+    await handles.run(() => {});
+    // With the one that ran again there are three of four.
+    const reading = handles.run(failing(1));
+    await clock.advance(15);
+    await reading;
+    expect(handles.limit).toBe(2);
+    await handles.run(() => {});
+    expect(handles.limit).toBe(3);
   });
 
   test("grows also by those that fail otherwise, not by those that began before", async () => {
