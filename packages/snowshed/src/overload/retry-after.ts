@@ -1,5 +1,6 @@
 import { systemClock } from "../clock.ts";
 import { SnowshedError } from "../errors.ts";
+import { header } from "./headers.ts";
 import { isObject, maxDepth, read } from "./inspection.ts";
 
 /** Nobody waits longer for a retry, and a timer of that length still works. */
@@ -57,24 +58,6 @@ function isOurs(value: object): boolean {
     return value instanceof SnowshedError;
   } catch {
     return false;
-  }
-}
-
-/** From `Headers`, a `Map`, gRPC's `Metadata` or a plain object; the first of several. */
-function header(headers: object, name: string): string | undefined {
-  try {
-    const { get } = headers as { get?: unknown };
-    let value: unknown;
-    if (typeof get === "function") value = (headers as { get(name: string): unknown }).get(name);
-    else {
-      const key = name in headers ? name : Object.keys(headers).find((each) => each.toLowerCase() === name);
-      if (key !== undefined) value = read(headers, key);
-    }
-    if (Array.isArray(value)) value = value[0] as unknown;
-    if (typeof value === "number") return String(value);
-    return typeof value === "string" ? value.trim() : undefined;
-  } catch {
-    return undefined;
   }
 }
 

@@ -7,3 +7,5 @@ export type { PoolLeak } from "./pool-leaks.ts";
 export type { PoolPermit } from "./pool-lease.ts";
 export type { PoolAcquireOptions, PoolInspection, PoolOptions } from "./pool-options.ts";
 export { Pool } from "./pool.ts";
+export { Quota } from "./quota.ts";
+export type { QuotaAcquireOptions, QuotaInspection, QuotaLimit, QuotaOptions, QuotaPermit } from "./quota-options.ts";
