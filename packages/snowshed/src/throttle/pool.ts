@@ -179,19 +179,18 @@ export class Pool<T> implements AsyncDisposable {
   async close(options: { readonly timeout?: Duration | undefined } = {}): Promise<void> {
     const timeout = toMillisecondsInRange(options.timeout ?? Number.POSITIVE_INFINITY, "timeout", 0);
     this.#shut();
-    if (this.size === 0) return;
     let forced = 0;
-    await new Promise<void>((resolve) => {
-      const force = (): void => {
-        forced = this.#force();
-      };
-      const cancelTimer = this.#clock.setTimeout(force, timeout);
-      this.#closers.add(() => {
-        cancelTimer();
-        resolve();
-      });
-    });
-    if (forced > 0) throw new DeadlineExceededError(`after ${timeout} ms ${forced} of ${this.#label} were still held`);
+    const force = (): void => {
+      forced = this.#force();
+    };
+    if (timeout === 0) force();
+    if (this.size > 0) {
+      const cancelTimer = timeout === 0 ? null : this.#clock.setTimeout(force, timeout);
+      await new Promise<void>((resolve) => this.#closers.add(resolve));
+      cancelTimer?.();
+    }
+    if (forced === 0) return;
+    throw new DeadlineExceededError(`${forced} resources of ${this.#label} were still held after ${timeout} ms`);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -375,6 +375,15 @@ describe("close", () => {
     expect([task.outcome.status, pool.size, pool.idle]).toEqual(["fulfilled", 0, 0]);
   });
 
+  test("with a timeout of 0 waits for nobody", async () => {
+    const service = new Service();
+    const pool = makePool(service.calls);
+    await pool.permit();
+    const end = await outcome(pool.close({ timeout: 0 }));
+    expect(end).toMatchObject({ status: "rejected", reason: { code: "SNOWSHED_DEADLINE_EXCEEDED" } });
+    expect([service.made[0]!.state, pool.size]).toEqual(["broken", 0]);
+  });
+
   test("is what `await using` does", async () => {
     const service = new Service();
     {
