@@ -51,7 +51,7 @@ export interface PoolOptions<T> {
 export interface PoolAcquireOptions {
   /** Ends the wait when it aborts. One that is aborted already refuses, also when there is an idle resource. */
   readonly signal?: AbortSignal | Context | undefined;
-  /** Gives up after so long; 0: an idle one or none. Default: the `acquireTimeout` of the pool. */
+  /** Gives up after so long; 0: only what `tryPermit()` would give. Default: the `acquireTimeout` of the pool. */
   readonly timeout?: Duration | undefined;
   /** Default: `"normal"`. The more important go first. */
   readonly priority?: Priority | undefined;

@@ -133,6 +133,8 @@ export class PoolSupply<T> {
     };
     const attempt = new Attempt<unknown>({ done: ended, failed });
     attempt.run(() => destroy?.(entry.resource, isBroken), "destroy", destroyBound, this.#clock);
+    // It is no longer one of `min`.
+    this.supply();
   }
 
   /** Makes no more. What is idle is destroyed, what is being made will be. */
@@ -251,13 +253,11 @@ export class PoolSupply<T> {
         over();
         if (isValid) return this.#host.offer(entry);
         this.destroy(entry, true);
-        this.supply();
       },
       failed: (error) => {
         over();
         this.lastError = error;
         this.destroy(entry, true);
-        this.supply();
       },
     });
     this.validating++;

@@ -248,7 +248,7 @@ export class Pool<T> implements AsyncDisposable {
     if (lease.isOver) return;
     this.#end(lease);
     const now = this.#clock.now();
-    if (this.#isClosed || !this.#reuse || lease.entry.expiresAt <= now) this.#supply.destroy(lease.entry, false);
+    if (!this.#reuse || lease.entry.expiresAt <= now) this.#supply.destroy(lease.entry, false);
     else this.#offer(lease.entry, now);
   }
 
@@ -284,7 +284,8 @@ export class Pool<T> implements AsyncDisposable {
   }
 
   #tryLease(at: number, below: Entrance): Lease<T> | null {
-    const entry = this.#line.size > 0 ? null : this.#supply.take(at);
+    // Where one is idle, nobody waits.
+    const entry = this.#supply.take(at);
     return entry === null ? null : this.#lend(entry, at, this.#leases.trace(at, below));
   }
 

@@ -223,6 +223,21 @@ describe("validate", () => {
     expect([service.made[0]!.state, pool.inspect().broken, service.most]).toEqual(["broken", 1, 1]);
   });
 
+  test("is waited for before another one is made", async () => {
+    const answer = deferred<boolean>();
+    const service = new Service();
+    const pool = makePool({ ...service.calls, validate: () => answer.promise });
+    const [first, second] = await Promise.all([pool.permit(), pool.permit()]);
+    first.release();
+    const waiting = observe(pool.permit());
+    second.destroy();
+    await drained();
+    expect([waiting.outcome.status, service.attempts, pool.size]).toEqual(["pending", 2, 1]);
+    answer.resolve(true);
+    await drained();
+    expect(waiting.outcome).toMatchObject({ status: "fulfilled", value: { resource: first.resource } });
+  });
+
   test("and hangs: it is given up after acquireTimeout", async () => {
     const service = new Service();
     const pool = makePool({
@@ -252,6 +267,25 @@ describe("destroy", () => {
     answer.resolve();
     await drained();
     expect([next.outcome.status, service.attempts]).toEqual(["fulfilled", 2]);
+  });
+
+  test("does not count as one of min", async () => {
+    const service = new Service();
+    const pool = makePool({ ...service.calls, max: 2, min: 1, destroy: () => deferred().promise });
+    (await pool.permit()).destroy();
+    await drained();
+    expect([pool.size, pool.idle, service.attempts]).toEqual([2, 1, 2]);
+  });
+
+  test("leaves no room to wait for its place where nobody may wait", async () => {
+    const answer = deferred();
+    const service = new Service();
+    const pool = makePool({ ...service.calls, max: 1, maxQueue: 0, destroy: () => answer.promise });
+    (await pool.permit()).destroy();
+    expect(await outcome(pool.permit())).toMatchObject({ status: "rejected", reason: full });
+    answer.resolve();
+    await drained();
+    expect(await pool.run(({ id }) => id)).toBe(2);
   });
 
   test("keeps it for 3 s at most", async () => {

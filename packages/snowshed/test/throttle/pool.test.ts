@@ -1,5 +1,5 @@
 // What a pool does for those who use it as they should.
-import type { SnowshedError } from "snowshed";
+import type { Clock, SnowshedError } from "snowshed";
 import { CanceledError, classify, Context } from "snowshed";
 import type { PoolPermit } from "snowshed/throttle";
 import { Pool } from "snowshed/throttle";
@@ -315,6 +315,26 @@ describe("what is idle", () => {
     }
     expect(ages.size).toBe(3);
     expect(Math.max(...ages)).toBeLessThanOrEqual(600_100);
+  });
+
+  test("is not lent when it got old while no timer could fire", async () => {
+    let asleep = 0;
+    const sleeping: Clock = {
+      now: () => clock.now() + asleep,
+      date: () => clock.date() + asleep,
+      random: () => 0,
+      setTimeout: (callback, ms) => clock.setTimeout(callback, ms),
+    };
+    for (const validate of [undefined, () => true]) {
+      asleep = 0;
+      const service = new Service();
+      const pool = makePool({ ...service.calls, clock: sleeping, validate });
+      await pool.run(() => {});
+      asleep = 30 * 60_000;
+      expect(pool.tryPermit()).toBeUndefined();
+      expect(await pool.run(({ id }) => id)).toBe(2);
+      expect(service.made[0]!.state).toBe("closed");
+    }
   });
 
   test("one that got old while it was held is destroyed when it comes back", async () => {
