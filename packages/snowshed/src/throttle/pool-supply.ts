@@ -199,7 +199,6 @@ export class PoolSupply<T> {
     this.#cancelBackoff = null;
     const age = this.#plan.maxAge * (1 - ageJitter * this.#clock.random());
     const entry = new PoolEntry(resource, this.#clock.now() + age);
-    if (this.#isClosed) return this.destroy(entry, false);
     this.#host.offer(entry);
     // It works again: all that are waited for may be made.
     this.supply();

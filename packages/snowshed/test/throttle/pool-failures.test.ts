@@ -31,6 +31,24 @@ describe("a create that fails", () => {
     expect([service.attempts, ...next.map(({ outcome: { status } }) => status)]).toEqual([5, "fulfilled", "fulfilled"]);
   });
 
+  test("is tried one at a time until it does not fail, then as many as wait", async () => {
+    const answers = new Answers<Connection>();
+    const pool = makePool({ create: answers.create, max: 3 });
+    const first = observe(pool.permit());
+    answers.calls[0]!.reject(down);
+    await drained();
+    expect(first.outcome.status).toBe("rejected");
+    const waiting = [1, 2, 3].map(() => observe(pool.permit()));
+    await clock.advance(100);
+    expect([answers.calls.length, pool.inspect().creating]).toEqual([2, 1]);
+    answers.calls[1]!.resolve(new Connection(1));
+    await drained();
+    expect([answers.calls.length, pool.inspect().creating]).toEqual([4, 2]);
+    for (const [id, call] of answers.calls.entries()) call.resolve(new Connection(id));
+    await drained();
+    expect(waiting.map(({ outcome: { status } }) => status)).toEqual(["fulfilled", "fulfilled", "fulfilled"]);
+  });
+
   test("makes the pauses longer while it does, and none after it did not", async () => {
     const service = new Service();
     service.error = down;
@@ -84,6 +102,16 @@ describe("a create that fails", () => {
     ]);
     await clock.advance(1);
     expect(third.outcome).toMatchObject({ status: "rejected", reason: { ...full, cause: down } });
+
+    // Not when it works again.
+    const fourth = observe(pool.permit());
+    await clock.advance(100);
+    answers.calls[2]!.resolve(new Connection(2));
+    await drained();
+    expect(fourth.outcome.status).toBe("fulfilled");
+    const fifth = await outcome(pool.permit({ timeout: 0 }));
+    expect(fifth).toMatchObject({ status: "rejected", reason: full });
+    expect((fifth as { readonly reason: Error }).reason.cause).toBeUndefined();
   });
 
   test.each<readonly [string, () => never]>([
@@ -175,6 +203,21 @@ describe("a create that returns", () => {
     await clock.advance(100);
     // The control: what is no longer there may come again.
     expect(await outcome(pool.permit())).toMatchObject({ status: "fulfilled", value: { resource: same } });
+  });
+
+  test("late what is in the pool by then, leaves it there", async () => {
+    const answers = new Answers<Connection>();
+    const destroyed: Connection[] = [];
+    const pool = makePool({ create: answers.create, max: 1, destroy: (each) => destroyed.push(each) });
+    void observe(pool.permit());
+    await clock.advance(3000);
+    const next = observe(pool.permit());
+    await clock.advance(100);
+    const same = new Connection(1);
+    answers.calls[1]!.resolve(same);
+    answers.calls[0]!.resolve(same);
+    await drained();
+    expect([next.outcome.status, destroyed, pool.held]).toEqual(["fulfilled", [], 1]);
   });
 
   test("the same number twice is none", async () => {
