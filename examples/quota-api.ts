@@ -30,3 +30,6 @@ await done;
 console.log(
   `${calls} calls; the last critical one after ${finished["critical"]} ms, the last after ${finished["normal"]} ms`,
 );
+
+// Output:
+// 40 calls; the last critical one after 400 ms, the last after 8400 ms

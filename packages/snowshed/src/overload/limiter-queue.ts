@@ -11,7 +11,7 @@ import { bands } from "./priority.ts";
 const leastTarget = 20;
 const mostTarget = 100;
 /** In an overload, whoever is refused is told so within about that: he may ask somewhere else. */
-const mostWhenOver = 40;
+const mostWhenOver = 38;
 const latencies = 2;
 /** For how long it must be so: as many times the target. */
 const leastInterval = 100;

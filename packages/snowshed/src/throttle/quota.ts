@@ -44,7 +44,7 @@ const pauseAfterRefusal = 1000;
  * console.log(await response.text()); // 42
  * ```
  */
-export class Quota implements WaitHost {
+export class Quota {
   readonly name: string | undefined;
   readonly #limits: readonly Limit[];
   readonly #maxQueue: number;

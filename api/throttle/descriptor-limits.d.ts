@@ -1,0 +1,4 @@
+export interface DescriptorUsage {
+    readonly softLimit: number;
+    readonly open: number;
+}
