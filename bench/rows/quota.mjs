@@ -77,7 +77,9 @@ rate-limiter-flexible in memory, \`schedule\` of bottleneck with a reservoir.`,
     {
       id: "bottleneck schedule",
       role: "peer",
-      operations: 5000,
+      operations: 100,
+      rounds: 1,
+      memory: false,
       async setup() {
         const { default: Bottleneck } = await import("bottleneck");
         const limiter = new Bottleneck({ reservoir: plenty });

@@ -10,7 +10,7 @@ import { hooks } from "../hooks.ts";
 import { answerOf } from "../overload/headers.ts";
 import type { WaitHost } from "../overload/limiter-queue.ts";
 import { LimitWaiter } from "../overload/limiter-queue.ts";
-import { bandOf, bands } from "../overload/priority.ts";
+import { bandOf, bands, normalBand } from "../overload/priority.ts";
 import { retryAfter } from "../overload/retry-after.ts";
 import type {
   Limit,
@@ -106,7 +106,15 @@ export class Quota {
    * came last goes, if that is not this one), or when the wait is known to exceed `timeout`, with `retryAfter` in milliseconds; with
    * `DeadlineExceededError` after `timeout`; with the cancellation when `signal` aborts; with `SNOWSHED_NEVER_FITS`.
    */
-  async permit(weight: number = 1, options: QuotaAcquireOptions = {}): Promise<QuotaPermit> {
+  permit(weight: number = 1, options?: QuotaAcquireOptions): Promise<QuotaPermit> {
+    // The commonest case, without what an async function costs.
+    if (options === undefined && weight === 1 && this.#tryTake(1, normalBand, this.#now())) {
+      return Promise.resolve(new SpentPermit(this, 1, normalBand));
+    }
+    return this.#permit(weight, options ?? {});
+  }
+
+  async #permit(weight: number, options: QuotaAcquireOptions): Promise<QuotaPermit> {
     const band = bandOf(options.priority);
     await this.#spend(weight, band, options);
     return new SpentPermit(this, weight, band);
@@ -123,7 +131,9 @@ export class Quota {
     checkFunction(task, "task");
     const { weight = 1, signal } = options;
     const context = contextOf(signal, this.#clock);
-    await this.#spend(weight, bandOf(options.priority), options);
+    const wait = this.#spend(weight, bandOf(options.priority), options);
+    // Not awaited when there is room: the task begins before run() returns.
+    if (wait !== undefined) await wait;
     this.#underWay += weight;
     let outcome: unknown;
     try {
@@ -147,6 +157,7 @@ export class Quota {
    * - 429, or 503 with `Retry-After`: all wait, until `Retry-After`, or the reset if nothing is left, or for 1 s.
    */
   observe(outcome: unknown): void {
+    if (typeof outcome !== "object" || outcome === null) return;
     const now = this.#now();
     const date = this.#clock.date();
     const answer = answerOf(outcome);
