@@ -10,8 +10,6 @@ import { bands } from "./priority.ts";
  */
 const leastTarget = 20;
 const mostTarget = 100;
-/** In an overload, whoever is refused is told so within about that: he may ask somewhere else. */
-const mostWhenOver = 38;
 const latencies = 2;
 /** For how long it must be so: as many times the target. */
 const leastInterval = 100;
@@ -73,7 +71,7 @@ export class LimiterQueue {
 
   /** Notes how long the oldest have waited. */
   look(at: number): void {
-    for (const band of this.#bands) band.look(at, this.#targetOf(band), this.#interval);
+    for (const band of this.#bands) band.look(at, this.#target, this.#interval);
   }
 
   /** Who should be admitted first. */
@@ -92,13 +90,8 @@ export class LimiterQueue {
 
   /** Somebody who has waited too long. */
   late(at: number): LimitWaiter | null {
-    for (const band of this.#bands) if (band.isOver && band.isLate(at, this.#targetOf(band))) return band.waiters.head;
+    for (const band of this.#bands) if (band.isOver && band.isLate(at, this.#target)) return band.waiters.head;
     return null;
-  }
-
-  /** One that was given holds as it is. */
-  #targetOf(band: Band): number {
-    return band.isOver && this.#followsTarget ? Math.min(this.#target, mostWhenOver) : this.#target;
   }
 }
 

@@ -27,8 +27,7 @@ export interface LimiterOptions {
   /**
    * When a queue is too slow: the oldest has waited over `target` for an `interval`. Then whoever waited over `target` is
    * shed, and the newest goes first. Default target: 20 ms, as in "Fail at Scale" and DAGOR, but where work takes longer,
-   * twice what it usually takes, at most 100 ms, and 38 ms for shedding. Default interval: 100 ms, or five times a default
-   * target that is longer.
+   * twice what it usually takes, at most 100 ms. Default interval: 100 ms, or five times a default target that is longer.
    */
   readonly queue?: { readonly target?: Duration | undefined; readonly interval?: Duration | undefined } | undefined;
   /** Cuts off the less important first; may be shared by limiters. Default: none, only the queue knows priorities. */
