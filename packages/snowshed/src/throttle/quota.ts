@@ -30,7 +30,8 @@ const pauseAfterRefusal = 1000;
  * Keeps calls within what somebody allows: so many requests per second, per minute, per hour, several at once. They are
  * spaced evenly, and wait in order; what may go at once after a pause is `burst`.
  *
- * In any `t`, at most `burst + t · requests / per` units pass. It is counted in whole microseconds, so it never drifts.
+ * In any `t`, at most `burst + t · requests / per` units pass (instead of `burst` the heaviest weight, if that is more). It is
+ * counted in whole microseconds, so it never drifts.
  *
  * `observe()` corrects it by what the service says: what is left of its window is spent evenly up to its end, and after
  * a 429, or a 503 with `Retry-After`, nobody goes until it may be tried again. `run()` observes by itself.

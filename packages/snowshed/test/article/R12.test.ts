@@ -39,7 +39,7 @@ describe("R12: a pool of connections, with the article's numbers, which are the 
 });
 
 describe("R12: an external quota", () => {
-  test("1000 a minute, and not one more in any minute", async () => {
+  test("1000 in a minute of asking all the time, and not one more", async () => {
     const quota = new Quota({ limits: [{ requests: 1000, per: "1m" }], clock });
     let passed = 0;
     for (let tick = 0; tick < 6000; tick++) {
