@@ -1,7 +1,5 @@
-import type { Cancellation } from "../concurrency/abort.ts";
-import { AbortNode } from "../concurrency/abort.ts";
-import type { QueueNode } from "../concurrency/queue.ts";
 import { Queue } from "../concurrency/queue.ts";
+import type { CancelableWaiter } from "./cancelable-waiter.ts";
 import { bands } from "./priority.ts";
 
 /**
@@ -59,12 +57,12 @@ export class LimiterQueue {
     if (this.#followsInterval) this.#interval = (leastInterval / leastTarget) * this.#target;
   }
 
-  push(waiter: LimitWaiter): void {
+  push(waiter: CancelableWaiter): void {
     this.#bands[waiter.band]!.waiters.push(waiter);
     this.size++;
   }
 
-  remove(waiter: LimitWaiter): void {
+  remove(waiter: CancelableWaiter): void {
     this.#bands[waiter.band]!.waiters.remove(waiter);
     this.size--;
   }
@@ -75,13 +73,13 @@ export class LimiterQueue {
   }
 
   /** Who should be admitted first. */
-  get next(): LimitWaiter | null {
+  get next(): CancelableWaiter | null {
     for (const band of this.#bands) if (band.waiters.size > 0) return band.first;
     return null;
   }
 
   /** Who would be admitted last, among those less important than `band`. */
-  lastBelow(band: number): LimitWaiter | null {
+  lastBelow(band: number): CancelableWaiter | null {
     for (let below = this.#bands.length - 1; below > band; below--) {
       if (this.#bands[below]!.waiters.size > 0) return this.#bands[below]!.last;
     }
@@ -89,25 +87,25 @@ export class LimiterQueue {
   }
 
   /** Somebody who has waited too long. */
-  late(at: number): LimitWaiter | null {
+  late(at: number): CancelableWaiter | null {
     for (const band of this.#bands) if (band.isOver && band.isLate(at, this.#target)) return band.waiters.head;
     return null;
   }
 }
 
 class Band {
-  readonly waiters = new Queue<LimitWaiter>();
+  readonly waiters = new Queue<CancelableWaiter>();
   isOver = false;
   /** Whether the oldest was over target at the last look, and since which look, without a break. */
   #above = false;
   #aboveSince = 0;
   #lastAbove = 0;
 
-  get first(): LimitWaiter | null {
+  get first(): CancelableWaiter | null {
     return this.isOver ? this.waiters.tail : this.waiters.head;
   }
 
-  get last(): LimitWaiter | null {
+  get last(): CancelableWaiter | null {
     return this.isOver ? this.waiters.head : this.waiters.tail;
   }
 
@@ -127,79 +125,5 @@ class Band {
       // By the last time and not by the last look: after a pause nothing is left of an overload before it.
       if (this.isOver && at - this.#lastAbove >= interval) this.isOver = false;
     }
-  }
-}
-
-/** What a waiter tells the limiter it waits for. */
-export interface WaitHost {
-  /** It will wait no longer. */
-  giveUp(waiter: LimitWaiter, error: unknown): void;
-  /** It was admitted, and canceled before it could go on. */
-  callOff(waiter: LimitWaiter): void;
-}
-
-/** A caller that waits for a place. @internal */
-export class LimitWaiter extends AbortNode implements QueueNode<LimitWaiter> {
-  before: LimitWaiter | null = null;
-  after: LimitWaiter | null = null;
-  /** When it came. */
-  readonly since: number;
-  readonly band: number;
-  readonly #host: WaitHost;
-  readonly #cancelable: boolean;
-  readonly #resolve: () => void;
-  readonly #reject: (error: unknown) => void;
-  #cancelTimer: (() => void) | null = null;
-  #state: "waiting" | "admitted" | "ended" = "waiting";
-
-  constructor(
-    host: WaitHost,
-    since: number,
-    band: number,
-    cancelable: boolean,
-    resolve: () => void,
-    reject: (error: unknown) => void,
-  ) {
-    super();
-    this.#host = host;
-    this.since = since;
-    this.band = band;
-    this.#cancelable = cancelable;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  set cancelTimer(cancelTimer: () => void) {
-    this.#cancelTimer = cancelTimer;
-  }
-
-  admit(): void {
-    this.#state = "admitted";
-    this.#cancelTimer?.();
-    if (!this.#cancelable) return this.#resolve();
-    // Still to be called off until the tick's end: a caller that is canceled along with the release must not go on.
-    queueMicrotask(() => {
-      if (this.#state === "ended") return;
-      this.#end();
-      this.#resolve();
-    });
-  }
-
-  refuse(error: unknown): void {
-    this.#end();
-    this.#reject(error);
-  }
-
-  #end(): void {
-    this.#state = "ended";
-    this.#cancelTimer?.();
-    this.source?.unlink(this);
-  }
-
-  override notify(why: Cancellation): void {
-    if (this.#state === "waiting") return this.#host.giveUp(this, why.reason);
-    if (this.#state === "ended") return;
-    this.refuse(why.reason);
-    this.#host.callOff(this);
   }
 }

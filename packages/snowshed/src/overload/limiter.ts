@@ -9,12 +9,13 @@ import { toMilliseconds, toMillisecondsInRange } from "../duration.ts";
 import { checkFunction, checkInteger, invalidArgument, SnowshedError } from "../errors.ts";
 import { hooks } from "../hooks.ts";
 import { gradient } from "./algorithms/gradient.ts";
+import { CancelableWaiter } from "./cancelable-waiter.ts";
 import type { LimitAlgorithm } from "./algorithms/limit-algorithm.ts";
 import type { Classify } from "./classify.ts";
 import { classify, classifyError, classifyValue, limitOutcomeOf } from "./classify.ts";
 import type { LimitOutcome, LimitPermit } from "./limit-permit.ts";
 import { HeldLimitPermit } from "./limit-permit.ts";
-import { LimiterQueue, LimitWaiter } from "./limiter-queue.ts";
+import { LimiterQueue } from "./limiter-queue.ts";
 import type { Prioritizer } from "./prioritizer.ts";
 import type { Priority } from "./priority.ts";
 import { bandOf, normalBand } from "./priority.ts";
@@ -242,7 +243,7 @@ export class Limiter {
     }
     if (queue.size >= this.#queueCapacity) this.#refuse(queue.lastBelow(band)!, at);
     return new Promise((resolve, reject) => {
-      const waiter = new LimitWaiter(this, at, band, scope !== null, resolve, reject);
+      const waiter = new CancelableWaiter(this, at, band, scope !== null, resolve, reject);
       scope?.link(waiter);
       if (maxWait !== Number.POSITIVE_INFINITY) {
         waiter.cancelTimer = this.#clock.setTimeout(() => this.#refuse(waiter, this.#clock.now()), maxWait);
@@ -281,7 +282,7 @@ export class Limiter {
   }
 
   /** Of a waiter that is canceled. @internal */
-  giveUp(waiter: LimitWaiter, error: unknown): void {
+  giveUp(waiter: CancelableWaiter, error: unknown): void {
     this.#queue!.remove(waiter);
     hooks?.unblocked(this, waiter, false);
     waiter.refuse(error);
@@ -349,7 +350,7 @@ export class Limiter {
     for (let late = queue.late(at); late !== null; late = queue.late(at)) this.#refuse(late, at);
   }
 
-  #refuse(waiter: LimitWaiter, at: number): void {
+  #refuse(waiter: CancelableWaiter, at: number): void {
     this.#countShed(1);
     this.giveUp(waiter, this.#refusal(`shed after a wait of ${Math.round(at - waiter.since)} ms`));
   }

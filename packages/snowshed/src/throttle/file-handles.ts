@@ -12,10 +12,10 @@ import { toMilliseconds } from "../duration.ts";
 import { checkFunction, checkInteger, DeadlineExceededError, invalidArgument, SnowshedError } from "../errors.ts";
 import { hooks } from "../hooks.ts";
 import { BackoffSchedule } from "../overload/backoff.ts";
-import type { WaitHost } from "../overload/limiter-queue.ts";
-import { LimitWaiter } from "../overload/limiter-queue.ts";
+import type { WaitHost } from "../overload/cancelable-waiter.ts";
 import type { DescriptorUsage } from "./descriptor-limits.ts";
 import { descriptorUsage, isOutOfDescriptors } from "./descriptor-limits.ts";
+import { WeightedWaiter } from "./waiting-line.ts";
 
 export interface FileHandlesOptions {
   /** The part of the free descriptors that is left to sockets and all else: a number in [0, 1). Default: 0.2. */
@@ -92,7 +92,7 @@ export class FileHandles {
   readonly #maximum: number;
   readonly #maxQueue: number;
   readonly #clock: Clock;
-  readonly #queues = [new Queue<HandleWaiter>(), new Queue<HandleWaiter>()] as const;
+  readonly #queues = [new Queue<WeightedWaiter>(), new Queue<WeightedWaiter>()] as const;
   #limit: number;
   #held = 0;
   /** How often the limit was cut: tells the tasks that began since the last time from those before. */
@@ -106,8 +106,8 @@ export class FileHandles {
   /** Of the pause, while somebody waits for its end. */
   #cancelTimer: (() => void) | null = null;
   readonly #host: WaitHost = {
-    giveUp: (waiter, error) => this.#giveUp(waiter as HandleWaiter, error),
-    callOff: (waiter) => this.#release((waiter as HandleWaiter).weight),
+    giveUp: (waiter, error) => this.#giveUp(waiter as WeightedWaiter, error),
+    callOff: (waiter) => this.#release((waiter as WeightedWaiter).weight),
   };
 
   constructor(options: FileHandlesOptions = {}) {
@@ -286,7 +286,7 @@ export class FileHandles {
     };
     if (now >= due) return Promise.reject(timedOut());
     return new Promise((resolve, reject) => {
-      const waiter = new HandleWaiter(this.#host, now, list, scope !== null, resolve, reject, weight);
+      const waiter = new WeightedWaiter(this.#host, now, list, scope !== null, resolve, reject, weight);
       scope?.link(waiter);
       if (due !== Number.POSITIVE_INFINITY) {
         waiter.cancelTimer = this.#clock.setTimeout(() => this.#giveUp(waiter, timedOut()), due - now);
@@ -297,7 +297,7 @@ export class FileHandles {
     });
   }
 
-  get #next(): HandleWaiter | null {
+  get #next(): WeightedWaiter | null {
     return this.#queues[again].head ?? this.#queues[first].head;
   }
 
@@ -330,7 +330,7 @@ export class FileHandles {
     this.#cancelTimer = null;
   }
 
-  #giveUp(waiter: HandleWaiter, error: unknown): void {
+  #giveUp(waiter: WeightedWaiter, error: unknown): void {
     this.#queues[waiter.band]!.remove(waiter);
     hooks?.unblocked(this, waiter, false);
     waiter.refuse(error);
@@ -358,25 +358,6 @@ class Request {
     this.scope = scopeOf(options.signal);
     this.timeout = toMilliseconds(options.timeout ?? Number.POSITIVE_INFINITY, "timeout");
     this.due = this.timeout === Number.POSITIVE_INFINITY ? this.timeout : clock.now() + this.timeout;
-  }
-}
-
-class HandleWaiter extends LimitWaiter {
-  declare before: HandleWaiter | null;
-  declare after: HandleWaiter | null;
-  readonly weight: number;
-
-  constructor(
-    host: WaitHost,
-    since: number,
-    list: number,
-    cancelable: boolean,
-    resolve: () => void,
-    reject: (error: unknown) => void,
-    weight: number,
-  ) {
-    super(host, since, list, cancelable, resolve, reject);
-    this.weight = weight;
   }
 }
 

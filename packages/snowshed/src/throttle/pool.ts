@@ -9,15 +9,16 @@ import { checkFunction, checkInteger, DeadlineExceededError, invalidArgument, Sn
 import { hooks } from "../hooks.ts";
 import type { Expiring } from "../overload/expiry.ts";
 import { ExpiryList } from "../overload/expiry.ts";
-import type { LimitWaiter } from "../overload/limiter-queue.ts";
+import type { CancelableWaiter } from "../overload/cancelable-waiter.ts";
 import { bandOf } from "../overload/priority.ts";
 import { isConnectionError } from "./connection-errors.ts";
 import type { PoolEntry, PoolPermit } from "./pool-lease.ts";
 import { HeldResource, Lease } from "./pool-lease.ts";
 import { LeakWatch, warnOfLeaks } from "./pool-leaks.ts";
-import { PoolLine, PoolWaiter } from "./pool-line.ts";
 import type { PoolAcquireOptions, PoolInspection, PoolOptions } from "./pool-options.ts";
 import { PoolSupply } from "./pool-supply.ts";
+import { PoolWaiter } from "./pool-waiter.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 /** A function that hands out a resource: where a trace of its caller begins. */
 type Entrance = (...args: never[]) => unknown;
@@ -57,7 +58,7 @@ export class Pool<T> implements AsyncDisposable {
   readonly #context: Context;
   readonly #supply: PoolSupply<T>;
   readonly #leases: LeakWatch<T>;
-  readonly #line = new PoolLine<T>();
+  readonly #line = new WaitingLine<PoolWaiter<T>>();
   /** Those who wait for the end of `close()`. */
   readonly #closers = new Set<() => void>();
   #refused = 0;
@@ -268,14 +269,14 @@ export class Pool<T> implements AsyncDisposable {
   }
 
   /** Of a waiter that is canceled or refused. @internal */
-  giveUp(waiter: LimitWaiter, error: unknown): void {
+  giveUp(waiter: CancelableWaiter, error: unknown): void {
     this.#line.remove(waiter as PoolWaiter<T>);
     hooks?.unblocked(this, waiter, false);
     waiter.refuse(error);
   }
 
   /** Of a waiter that was given a resource and canceled in the same tick. @internal */
-  callOff(waiter: LimitWaiter): void {
+  callOff(waiter: CancelableWaiter): void {
     this.returned((waiter as PoolWaiter<T>).lease!);
   }
 

@@ -3,14 +3,12 @@ import { systemClock } from "../clock.ts";
 import { scopeOf } from "../concurrency/abort.ts";
 import { contextOf } from "../concurrency/child-context.ts";
 import type { Context } from "../concurrency/context.ts";
-import { Queue } from "../concurrency/queue.ts";
 import { toMilliseconds } from "../duration.ts";
 import { checkFunction, checkInteger, DeadlineExceededError, invalidArgument, SnowshedError } from "../errors.ts";
 import { hooks } from "../hooks.ts";
 import { answerOf } from "../overload/headers.ts";
-import type { WaitHost } from "../overload/limiter-queue.ts";
-import { LimitWaiter } from "../overload/limiter-queue.ts";
-import { bandOf, bands, normalBand } from "../overload/priority.ts";
+import type { CancelableWaiter } from "../overload/cancelable-waiter.ts";
+import { bandOf, normalBand } from "../overload/priority.ts";
 import { retryAfter } from "../overload/retry-after.ts";
 import type {
   Limit,
@@ -23,6 +21,7 @@ import type {
 import { limitOf, noReserve, sharesOf } from "./quota-options.ts";
 import { rateLimitFields } from "./rate-limit-fields.ts";
 import { ServerWindow } from "./server-window.ts";
+import { WaitingLine, WeightedWaiter } from "./waiting-line.ts";
 
 /** What a service that refuses and does not say for how long is left alone, in milliseconds. */
 const pauseAfterRefusal = 1000;
@@ -53,13 +52,11 @@ export class Quota {
   readonly #shares: readonly number[];
   /** By band: how many of the meters of each limit count what it uses. */
   readonly #depths: readonly number[];
-  /** By band; none until somebody waits. */
-  #queues: readonly Queue<QuotaWaiter>[] = [];
+  readonly #line = new WaitingLine<WeightedWaiter>();
   readonly #server: ServerWindow;
   /** Without a reset, what a service says is of a window as long as the shortest limit. Microseconds. */
   readonly #shortest: number;
   readonly #clock: Clock;
-  #queued = 0;
   /** Units of calls by `run()` that have not ended. */
   #underWay = 0;
   /** Microseconds, by the clock. */
@@ -86,7 +83,7 @@ export class Quota {
 
   /** How many wait. */
   get queued(): number {
-    return this.#queued;
+    return this.#line.size;
   }
 
   /**
@@ -173,7 +170,7 @@ export class Quota {
       const pause = asked ?? untilReset ?? pauseAfterRefusal;
       this.#pausedUntil = Math.max(this.#pausedUntil, now + Math.ceil(pause * 1000));
     }
-    if (this.#queued > 0) this.#serve();
+    if (this.#line.size > 0) this.#serve();
   }
 
   inspect(): QuotaInspection {
@@ -185,15 +182,15 @@ export class Quota {
         per: per / 1000,
         available: meters[0]!.available(now),
       })),
-      queued: this.#queued,
+      queued: this.#line.size,
       pausedFor: Math.max(0, this.#pausedUntil - now) / 1000,
       server: now < endsAt ? { remaining, endsIn: (endsAt - now) / 1000 } : undefined,
     };
   }
 
   /** Of a waiter that is canceled. @internal */
-  giveUp(waiter: LimitWaiter, error: unknown): void {
-    this.#remove(waiter as QuotaWaiter);
+  giveUp(waiter: CancelableWaiter, error: unknown): void {
+    this.#line.remove(waiter as WeightedWaiter);
     hooks?.unblocked(this, waiter, false);
     waiter.refuse(error);
     // It may have been what the others waited behind.
@@ -201,8 +198,8 @@ export class Quota {
   }
 
   /** Of a waiter that was admitted and canceled in the same tick. @internal */
-  callOff(waiter: LimitWaiter): void {
-    this.refund((waiter as QuotaWaiter).weight, waiter.band);
+  callOff(waiter: CancelableWaiter): void {
+    this.refund((waiter as WeightedWaiter).weight, waiter.band);
   }
 
   /** @internal */
@@ -211,7 +208,7 @@ export class Quota {
       for (let each = 0; each < this.#depths[band]!; each++) meters[each]!.refund(weight);
     }
     this.#server.refund(weight, this.#now());
-    if (this.#queued > 0) this.#serve();
+    if (this.#line.size > 0) this.#serve();
   }
 
   #now(): number {
@@ -245,7 +242,7 @@ export class Quota {
   }
 
   #tryTake(weight: number, band: number, now: number): boolean {
-    if (this.#firstOf(band) !== null) return false;
+    if (this.#line.firstOf(band) !== null) return false;
     if (this.#wait(weight, band, now) > 0) return false;
     this.#take(weight, band, now);
     return true;
@@ -261,24 +258,22 @@ export class Quota {
     if (this.#tryTake(weight, band, now)) return undefined;
     const wait = this.#wait(weight, band, now) / 1000;
     if (wait > timeout || timeout <= 0) return Promise.reject(this.#refusal(`a wait of ${Math.ceil(wait)} ms`, wait));
-    if (this.#queued >= this.#maxQueue) {
-      const last = this.#lastBelow(band);
-      const refusal = this.#refusal(`${this.#queued} wait already`, wait);
+    if (this.#line.size >= this.#maxQueue) {
+      const last = this.#line.lastBelow(band);
+      const refusal = this.#refusal(`${this.#line.size} wait already`, wait);
       if (last === null) return Promise.reject(refusal);
       this.giveUp(last, refusal);
     }
     return new Promise((resolve, reject) => {
-      const waiter = new QuotaWaiter(this, now / 1000, band, scope !== null, resolve, reject, weight);
+      const waiter = new WeightedWaiter(this, now / 1000, band, scope !== null, resolve, reject, weight);
       scope?.link(waiter);
       if (timeout !== Number.POSITIVE_INFINITY) {
         const timedOut = () => new DeadlineExceededError(`waited ${timeout} ms for ${weight}${this.#label()}`);
         waiter.cancelTimer = this.#clock.setTimeout(() => this.giveUp(waiter, timedOut()), timeout);
       }
-      if (this.#queues.length === 0) this.#queues = bands.map(() => new Queue<QuotaWaiter>());
-      this.#queues[band]!.push(waiter);
-      this.#queued++;
+      this.#line.push(waiter);
       hooks?.blocked(this, weight, waiter);
-      if (this.#firstOf(band) === waiter) this.#serve();
+      if (this.#line.firstOf(band) === waiter) this.#serve();
     });
   }
 
@@ -287,38 +282,17 @@ export class Quota {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     const now = this.#now();
-    for (let waiter = this.#firstOf(bands.length - 1); waiter !== null; waiter = this.#firstOf(bands.length - 1)) {
+    for (let waiter = this.#line.first; waiter !== null; waiter = this.#line.first) {
       const wait = this.#wait(waiter.weight, waiter.band, now);
       if (wait > 0) {
         this.#cancelTimer = this.#clock.setTimeout(() => this.#serve(), Math.ceil(wait / 1000));
         return;
       }
-      this.#remove(waiter);
+      this.#line.remove(waiter);
       this.#take(waiter.weight, waiter.band, now);
       hooks?.unblocked(this, waiter, true);
       waiter.admit();
     }
-  }
-
-  /** Who goes first, of `band` and those above it. */
-  #firstOf(band: number): QuotaWaiter | null {
-    if (this.#queued === 0) return null;
-    for (let each = 0; each <= band; each++) if (this.#queues[each]!.head !== null) return this.#queues[each]!.head;
-    return null;
-  }
-
-  /** Who goes last, of those less important. */
-  #lastBelow(band: number): QuotaWaiter | null {
-    if (this.#queued === 0) return null;
-    for (let each = bands.length - 1; each > band; each--) {
-      if (this.#queues[each]!.tail !== null) return this.#queues[each]!.tail;
-    }
-    return null;
-  }
-
-  #remove(waiter: QuotaWaiter): void {
-    this.#queues[waiter.band]!.remove(waiter);
-    this.#queued--;
   }
 
   #refusal(why: string, wait: number): SnowshedError {
@@ -329,25 +303,6 @@ export class Quota {
 
   #label(): string {
     return this.name === undefined ? "" : ` of "${this.name}"`;
-  }
-}
-
-class QuotaWaiter extends LimitWaiter {
-  declare before: QuotaWaiter | null;
-  declare after: QuotaWaiter | null;
-  readonly weight: number;
-
-  constructor(
-    host: WaitHost,
-    since: number,
-    band: number,
-    cancelable: boolean,
-    resolve: () => void,
-    reject: (error: unknown) => void,
-    weight: number,
-  ) {
-    super(host, since, band, cancelable, resolve, reject);
-    this.weight = weight;
   }
 }
 

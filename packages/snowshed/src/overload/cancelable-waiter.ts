@@ -1,0 +1,77 @@
+import type { Cancellation } from "../concurrency/abort.ts";
+import { AbortNode } from "../concurrency/abort.ts";
+import type { QueueNode } from "../concurrency/queue.ts";
+
+/** What a waiter tells whom it waits for. */
+export interface WaitHost {
+  /** It will wait no longer. */
+  giveUp(waiter: CancelableWaiter, error: unknown): void;
+  /** It was admitted, and canceled before it could go on. */
+  callOff(waiter: CancelableWaiter): void;
+}
+
+/** A caller that waits for a place, until its signal or a timer ends that. @internal */
+export class CancelableWaiter extends AbortNode implements QueueNode<CancelableWaiter> {
+  before: CancelableWaiter | null = null;
+  after: CancelableWaiter | null = null;
+  /** When it came. */
+  readonly since: number;
+  readonly band: number;
+  readonly #host: WaitHost;
+  readonly #cancelable: boolean;
+  readonly #resolve: () => void;
+  readonly #reject: (error: unknown) => void;
+  #cancelTimer: (() => void) | null = null;
+  #state: "waiting" | "admitted" | "ended" = "waiting";
+
+  constructor(
+    host: WaitHost,
+    since: number,
+    band: number,
+    cancelable: boolean,
+    resolve: () => void,
+    reject: (error: unknown) => void,
+  ) {
+    super();
+    this.#host = host;
+    this.since = since;
+    this.band = band;
+    this.#cancelable = cancelable;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  set cancelTimer(cancelTimer: () => void) {
+    this.#cancelTimer = cancelTimer;
+  }
+
+  admit(): void {
+    this.#state = "admitted";
+    this.#cancelTimer?.();
+    if (!this.#cancelable) return this.#resolve();
+    // Still to be called off until the tick's end: a caller that is canceled along with the release must not go on.
+    queueMicrotask(() => {
+      if (this.#state === "ended") return;
+      this.#end();
+      this.#resolve();
+    });
+  }
+
+  refuse(error: unknown): void {
+    this.#end();
+    this.#reject(error);
+  }
+
+  #end(): void {
+    this.#state = "ended";
+    this.#cancelTimer?.();
+    this.source?.unlink(this);
+  }
+
+  override notify(why: Cancellation): void {
+    if (this.#state === "waiting") return this.#host.giveUp(this, why.reason);
+    if (this.#state === "ended") return;
+    this.refuse(why.reason);
+    this.#host.callOff(this);
+  }
+}
