@@ -9,6 +9,12 @@ import { bands } from "./priority.ts";
 const leastTarget = 20;
 const mostTarget = 100;
 const latencies = 2;
+/**
+ * Nobody is told later than this that a queue over target will not serve it, if so many are left: places that come free
+ * in quick succession must each find somebody.
+ */
+const latestRefusal = 40;
+const enough = 10;
 /** For how long it must be so: as many times the target. */
 const leastInterval = 100;
 /** Over about how many the usual latency is a mean. */
@@ -21,7 +27,7 @@ const memory = 64;
  * Too long is what CoDel says (Nichols and Jacobson, "Controlling Queue Delay", 2012) in the form for servers (Maurer,
  * "Fail at Scale", 2015): a queue that is now and then long is harmless, one that never gets short is of no use to
  * anybody. While the oldest of a band has been over `target` at every look for an `interval`, the band is over target:
- * then all older than `target` are shed, and the newest goes first, since it is the likeliest to be still in time. It
+ * then all older than `target` are shed (where it is not given, all but ten are after 40 ms), and the newest goes first, since it is the likeliest to be still in time. It
  * ends when no wait over target was seen for an interval.
  *
  * There is a look whenever somebody comes or a place frees: between those nothing could be decided differently, but
@@ -39,6 +45,11 @@ export class LimiterQueue {
   /** Mean of the latest latencies, and how many there were. */
   #usual = 0;
   #learned = 0;
+
+  /** The same for a band that is over it, while more than enough wait. */
+  get #targetOver(): number {
+    return this.#followsTarget ? Math.min(this.#target, latestRefusal) : this.#target;
+  }
 
   /** What is not given follows how long work takes. */
   constructor(target: number | undefined, interval: number | undefined) {
@@ -69,7 +80,7 @@ export class LimiterQueue {
 
   /** Notes how long the oldest have waited. */
   look(at: number): void {
-    for (const band of this.#bands) band.look(at, this.#target, this.#interval);
+    for (const band of this.#bands) band.look(at, this.#target, this.#targetOver, this.#interval);
   }
 
   /** Who should be admitted first. */
@@ -88,7 +99,8 @@ export class LimiterQueue {
 
   /** Somebody who has waited too long. */
   late(at: number): CancelableWaiter | null {
-    for (const band of this.#bands) if (band.isOver && band.isLate(at, this.#target)) return band.waiters.head;
+    for (const band of this.#bands)
+      if (band.isOver && band.isLate(at, this.#target, this.#targetOver)) return band.waiters.head;
     return null;
   }
 }
@@ -109,13 +121,13 @@ class Band {
     return this.isOver ? this.waiters.head : this.waiters.tail;
   }
 
-  isLate(at: number, target: number): boolean {
+  isLate(at: number, target: number, targetOver: number): boolean {
     const oldest = this.waiters.head;
-    return oldest !== null && at - oldest.since > target;
+    return oldest !== null && at - oldest.since > (this.isOver && this.waiters.size > enough ? targetOver : target);
   }
 
-  look(at: number, target: number, interval: number): void {
-    if (this.isLate(at, target)) {
+  look(at: number, target: number, targetOver: number, interval: number): void {
+    if (this.isLate(at, target, targetOver)) {
       if (!this.#above) this.#aboveSince = at;
       this.#above = true;
       this.#lastAbove = at;

@@ -400,6 +400,11 @@ describe("priorities in the queue", () => {
 describe("without a target given", () => {
   /** How long the first of those who wait stays, while nothing ends but what an endless stream of others takes. */
   async function toleranceOf(options: LimiterOptions, usual: number, how: "success" | "dropped" = "success") {
+    return (await overloaded(options, usual, how)).waited;
+  }
+
+  /** The same, with how many are left when the first are shed, if one comes `every` so many milliseconds. */
+  async function overloaded(options: LimiterOptions, usual: number, how: "success" | "dropped", every = 1) {
     const door = new Door({ maxQueue: 100, ...options });
     for (let past = 0; past < 3; past++) {
       door.come("past");
@@ -410,12 +415,13 @@ describe("without a target given", () => {
     const start = clock.now();
     while (!door.log.some((line) => line.endsWith("EXCEEDED"))) {
       door.come("waiter");
-      await clock.advance(1);
+      await clock.advance(every);
       if (clock.now() - start > 5000) throw new Error("nobody is shed");
     }
     const waited = clock.now() - start;
+    const left = door.limiter.queued;
     await door.empty();
-    return waited;
+    return { waited, left };
   }
   const crowded = { maxQueue: 10_000 };
 
@@ -429,6 +435,17 @@ describe("without a target given", () => {
       // The oldest is over target for an interval.
       expect(await toleranceOf(crowded, usual)).toBeCloseTo(6 * target, -1);
     }
+  });
+
+  test("once it was too long, nobody is refused later than after 40 ms, but ten are always left", async () => {
+    const ofMany = await overloaded(crowded, 400, "success");
+    expect(ofMany.left).toBeCloseTo(40, -1);
+    const ofSome = await overloaded(crowded, 400, "success", 7);
+    expect(ofSome.left).toBe(11);
+    const ofFew = await overloaded(crowded, 400, "success", 20);
+    expect(ofFew.left).toBe(6);
+    const given = await overloaded({ ...crowded, queue: { target: 100, interval: 500 } }, 400, "success");
+    expect(given.left).toBeCloseTo(100, -1);
   });
 
   test("one that is given is taken as it is, and what was dropped tells nothing", async () => {
