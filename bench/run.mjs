@@ -32,6 +32,8 @@ const order = [
   "windows",
   "window-memory",
   "pipeline",
+  "pool",
+  "pool-contended",
   "quota",
   "fetch",
   "go",

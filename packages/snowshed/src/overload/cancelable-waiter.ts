@@ -19,9 +19,10 @@ export class CancelableWaiter extends AbortNode implements QueueNode<CancelableW
   readonly band: number;
   readonly #host: WaitHost;
   readonly #cancelable: boolean;
-  readonly #resolve: () => void;
+  readonly #resolve: (value: never) => void;
   readonly #reject: (error: unknown) => void;
-  #cancelTimer: (() => void) | null = null;
+  /** Ends the wait when its time is up. */
+  cancelTimer: (() => void) | null = null;
   #state: "waiting" | "admitted" | "ended" = "waiting";
 
   constructor(
@@ -29,7 +30,7 @@ export class CancelableWaiter extends AbortNode implements QueueNode<CancelableW
     since: number,
     band: number,
     cancelable: boolean,
-    resolve: () => void,
+    resolve: (value: never) => void,
     reject: (error: unknown) => void,
   ) {
     super();
@@ -41,19 +42,15 @@ export class CancelableWaiter extends AbortNode implements QueueNode<CancelableW
     this.#reject = reject;
   }
 
-  set cancelTimer(cancelTimer: () => void) {
-    this.#cancelTimer = cancelTimer;
-  }
-
   admit(): void {
     this.#state = "admitted";
-    this.#cancelTimer?.();
-    if (!this.#cancelable) return this.#resolve();
+    this.stopTimer();
+    if (!this.#cancelable) return this.#resolve(this.value as never);
     // Still to be called off until the tick's end: a caller that is canceled along with the release must not go on.
     queueMicrotask(() => {
       if (this.#state === "ended") return;
       this.#end();
-      this.#resolve();
+      this.#resolve(this.value as never);
     });
   }
 
@@ -62,9 +59,18 @@ export class CancelableWaiter extends AbortNode implements QueueNode<CancelableW
     this.#reject(error);
   }
 
+  /** What its promise is resolved with. */
+  protected get value(): unknown {
+    return undefined;
+  }
+
+  protected stopTimer(): void {
+    this.cancelTimer?.();
+  }
+
   #end(): void {
     this.#state = "ended";
-    this.#cancelTimer?.();
+    this.stopTimer();
     this.source?.unlink(this);
   }
 

@@ -7,7 +7,6 @@ import type { Duration } from "../duration.ts";
 import { aboveZero, toMilliseconds, toMillisecondsInRange } from "../duration.ts";
 import { checkFunction, checkInteger, DeadlineExceededError, invalidArgument, SnowshedError } from "../errors.ts";
 import { hooks } from "../hooks.ts";
-import type { Expiring } from "../overload/expiry.ts";
 import { ExpiryList } from "../overload/expiry.ts";
 import type { CancelableWaiter } from "../overload/cancelable-waiter.ts";
 import { bandOf } from "../overload/priority.ts";
@@ -19,6 +18,9 @@ import type { PoolAcquireOptions, PoolInspection, PoolOptions } from "./pool-opt
 import { PoolSupply } from "./pool-supply.ts";
 import { PoolWaiter } from "./pool-waiter.ts";
 import { WaitingLine } from "./waiting-line.ts";
+
+const asPermit = <T>(lease: Lease<T>): PoolPermit<T> => new HeldResource(lease);
+const itself = <T>(lease: Lease<T>): Lease<T> => lease;
 
 /** A function that hands out a resource: where a trace of its caller begins. */
 type Entrance = (...args: never[]) => unknown;
@@ -133,9 +135,13 @@ export class Pool<T> implements AsyncDisposable {
    * that waits, or no other resource is left to wait for; with the cancellation when `signal` aborts, also if a resource
    * was handed over in the same tick; with `SNOWSHED_POOL_CLOSED`.
    */
-  async permit(options: PoolAcquireOptions = {}): Promise<PoolPermit<T>> {
-    const lease = this.#lease(options, this.permit);
-    return new HeldResource(lease instanceof Lease ? lease : await lease);
+  permit(options: PoolAcquireOptions = {}): Promise<PoolPermit<T>> {
+    try {
+      const lease = this.#lease(options, this.permit, asPermit);
+      return lease instanceof Lease ? Promise.resolve(asPermit(lease)) : lease;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -155,7 +161,7 @@ export class Pool<T> implements AsyncDisposable {
     checkFunction(task, "task");
     const { signal } = options;
     const context = signal === undefined ? this.#context : contextOf(signal, this.#clock);
-    const found = this.#lease(options, this.run);
+    const found = this.#lease(options, this.run, itself);
     // Not awaited when one is idle: the task begins before run() returns.
     const lease = found instanceof Lease ? found : await found;
     let value: R;
@@ -268,6 +274,11 @@ export class Pool<T> implements AsyncDisposable {
     this.#leases.forgotten(lease);
   }
 
+  /** @internal */
+  waitedTooLong(waiter: CancelableWaiter, ms: number): void {
+    this.giveUp(waiter, this.#refusal(`none came in ${ms} ms`));
+  }
+
   /** Of a waiter that is canceled or refused. @internal */
   giveUp(waiter: CancelableWaiter, error: unknown): void {
     this.#line.remove(waiter as PoolWaiter<T>);
@@ -290,7 +301,8 @@ export class Pool<T> implements AsyncDisposable {
     return entry === null ? null : this.#lend(entry, at, this.#leases.trace(at, below));
   }
 
-  #lease(options: PoolAcquireOptions, below: Entrance): Lease<T> | Promise<Lease<T>> {
+  /** A lease, or the promise of what `hand` makes of one that comes later. */
+  #lease<R>(options: PoolAcquireOptions, below: Entrance, hand: (lease: Lease<T>) => R): Lease<T> | Promise<R> {
     const scope = scopeOf(options.signal);
     const timeout = options.timeout === undefined ? this.#expiry.ms : toMilliseconds(options.timeout, "timeout");
     const band = bandOf(options.priority);
@@ -309,24 +321,18 @@ export class Pool<T> implements AsyncDisposable {
     }
     const trace = this.#leases.trace(at, below);
     return new Promise((resolve, reject) => {
-      const waiter = new PoolWaiter(this, at, band, scope !== null, resolve, reject, trace);
+      const waiter = new PoolWaiter<T>(this, at, band, scope !== null, hand, resolve, reject, trace);
       scope?.link(waiter);
-      if (timeout !== Number.POSITIVE_INFINITY) this.#expire(waiter, at, timeout);
+      if (timeout !== Number.POSITIVE_INFINITY) this.#expire(waiter, timeout);
       this.#line.push(waiter);
       hooks?.blocked(this, 1, waiter);
       this.#supply.supply();
     });
   }
 
-  #expire(waiter: PoolWaiter<T>, at: number, timeout: number): void {
-    const expire = (): void => this.giveUp(waiter, this.#refusal(`none came in ${timeout} ms`));
-    if (timeout !== this.#expiry.ms) waiter.cancelTimer = this.#clock.setTimeout(expire, timeout);
-    else {
-      // A timer for each would be the dearest part of a wait.
-      const node: Expiring = { before: null, after: null, due: 0, expire };
-      this.#expiry.add(node, at);
-      waiter.cancelTimer = () => this.#expiry.remove(node);
-    }
+  #expire(waiter: PoolWaiter<T>, timeout: number): void {
+    if (timeout === this.#expiry.ms) waiter.expireWith(this.#expiry);
+    else waiter.cancelTimer = this.#clock.setTimeout(() => waiter.expire(timeout), timeout);
   }
 
   #offer(entry: PoolEntry<T>, at: number): void {
