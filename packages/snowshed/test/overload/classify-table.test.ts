@@ -153,6 +153,9 @@ test("every code of the library is in the table, but for the one that says what 
     SNOWSHED_CIRCUIT_OPEN: "overload",
     SNOWSHED_FALLBACK_FAILED: "transient",
     SNOWSHED_POOL_CLOSED: "fatal",
+    SNOWSHED_BACKEND_UNAVAILABLE: "transient",
+    SNOWSHED_LEASE_LOST: "transient",
+    SNOWSHED_REPLICATION_FAILED: "transient",
   };
   const cause = new AggregateError([new Error("the call"), new Error("its stand-in")]);
   for (const [code, classification] of Object.entries(all) as [ErrorCode, Classification][]) {
