@@ -1,3 +1,4 @@
+import { codes, ranks } from "../overload/classification-table.ts";
 import { isObject, maxDepth, read } from "../overload/inspection.ts";
 
 /** How many file descriptors a process may have, and has. */
@@ -59,7 +60,8 @@ export function descriptorUsage(source: DescriptorSource = systemDescriptors): D
 
 /**
  * Whether an error, one of its causes or one of the errors in an AggregateError says that the process (`EMFILE`) or the
- * system (`ENFILE`) has no descriptor left. Never throws.
+ * system (`ENFILE`) has no descriptor left. Causes of cancellations, timeouts and fatal errors do not count: the next
+ * attempt would end as this one did, and the one after that. Never throws.
  *
  * @internal
  */
@@ -75,9 +77,16 @@ function finds(error: unknown, budget: { left: number }, depth: number): boolean
     const errors = read(current, "errors");
     const below = depth + 1;
     if (Array.isArray(errors) && errors.some((each) => finds(each, budget, below))) return true;
+    if (isFinal(read(current, "name"), code)) return false;
     current = read(current, "cause");
   }
   return false;
+}
+
+/** Whether it says that somebody gave up, whatever the reason was. The names are those of the platform and ours. */
+function isFinal(name: unknown, code: unknown): boolean {
+  if (name === "AbortError" || name === "TimeoutError") return true;
+  return typeof code === "string" && codes.find(code) === ranks.fatal;
 }
 
 function toLimit(text: string | undefined): number | undefined {

@@ -92,7 +92,7 @@ export class FileHandles {
   readonly #maximum: number;
   readonly #maxQueue: number;
   readonly #clock: Clock;
-  readonly #queues = [new Queue<WeightedWaiter>(), new Queue<WeightedWaiter>()] as const;
+  readonly #queues = [new Queue<HandlesWaiter>(), new Queue<HandlesWaiter>()] as const;
   #limit: number;
   #held = 0;
   /** How often the limit was cut: tells the tasks that began since the last time from those before. */
@@ -106,8 +106,8 @@ export class FileHandles {
   /** Of the pause, while somebody waits for its end. */
   #cancelTimer: (() => void) | null = null;
   readonly #host: WaitHost = {
-    giveUp: (waiter, error) => this.#giveUp(waiter as WeightedWaiter, error),
-    callOff: (waiter) => this.#release((waiter as WeightedWaiter).weight),
+    giveUp: (waiter, error) => this.#giveUp(waiter as HandlesWaiter, error),
+    callOff: (waiter) => this.#release((waiter as HandlesWaiter).weight),
   };
 
   constructor(options: FileHandlesOptions = {}) {
@@ -157,12 +157,13 @@ export class FileHandles {
 
   /**
    * Runs `task` while it holds `weight` handles (default 1): so many it may have open at a time. It runs again after
-   * `EMFILE` or `ENFILE`, also as a cause or in an AggregateError, so it must be one that can be repeated up to where it
-   * opens, and it must close what it had opened before it fails.
+   * `EMFILE` or `ENFILE`, also as a cause or in an AggregateError, but not as the cause of a cancellation, a timeout or a
+   * fatal error. So it must be one that can be repeated up to where it opens, and it must close what it had opened before
+   * it fails.
    *
-   * Resolves and rejects as the task does, but for these two; rejects as `permit()` does, also between two attempts. The
-   * `cause` of a `DeadlineExceededError` is what the last attempt failed with. Without `signal` and `timeout` it is tried
-   * until it works.
+   * Resolves and rejects as the task does, but for these two; rejects as `permit()` does, also between two attempts: after
+   * `timeout` with what the last attempt failed with as the `cause`. Without `signal` and `timeout` it is tried until it
+   * works.
    */
   async run<T>(
     task: (context: Context) => T | PromiseLike<T>,
@@ -174,8 +175,7 @@ export class FileHandles {
     let waiting = this.#take(request);
     for (;;) {
       // Not awaited when there is room: the task begins before run() returns.
-      if (waiting !== undefined) await waiting;
-      const cuts = this.#cuts;
+      const cuts = waiting === undefined ? this.#cuts : await waiting;
       try {
         const value = await task(context);
         this.#succeed(cuts);
@@ -214,8 +214,8 @@ export class FileHandles {
     throw new SnowshedError("SNOWSHED_NEVER_FITS", message);
   }
 
-  /** `undefined` when the handles were taken at once. */
-  #take(request: Request): Promise<void> | undefined {
+  /** `undefined` when the handles were taken at once; else what `#wait()` returns. */
+  #take(request: Request): Promise<number> | undefined {
     this.#checkWeight(request.weight);
     if (request.scope?.isAborted) return Promise.reject(request.scope.abortReason);
     if (this.#tryTake(request.weight)) return undefined;
@@ -276,7 +276,8 @@ export class FileHandles {
     return 0;
   }
 
-  #wait(request: Request, list: typeof again | typeof first): Promise<void> {
+  /** Resolves with the cuts until it was admitted: others that were, too, may already have made the next one. */
+  #wait(request: Request, list: typeof again | typeof first): Promise<number> {
     const { weight, scope, timeout, due, failure } = request;
     if (scope?.isAborted) return Promise.reject(scope.abortReason);
     const now = this.#clock.now();
@@ -286,10 +287,13 @@ export class FileHandles {
     };
     if (now >= due) return Promise.reject(timedOut());
     return new Promise((resolve, reject) => {
-      const waiter = new WeightedWaiter(this.#host, now, list, scope !== null, resolve, reject, weight);
+      const admitted = (): void => resolve(waiter.cuts);
+      const waiter = new HandlesWaiter(this.#host, now, list, scope !== null, admitted, reject, weight);
       scope?.link(waiter);
       if (due !== Number.POSITIVE_INFINITY) {
-        waiter.cancelTimer = this.#clock.setTimeout(() => this.#giveUp(waiter, timedOut()), due - now);
+        // No more than all of it: the clock may have been put back since the call.
+        const left = Math.min(due - now, timeout);
+        waiter.cancelTimer = this.#clock.setTimeout(() => this.#giveUp(waiter, timedOut()), left);
       }
       this.#queues[list].push(waiter);
       hooks?.blocked(this, weight, waiter);
@@ -297,7 +301,7 @@ export class FileHandles {
     });
   }
 
-  get #next(): WeightedWaiter | null {
+  get #next(): HandlesWaiter | null {
     return this.#queues[again].head ?? this.#queues[first].head;
   }
 
@@ -317,6 +321,7 @@ export class FileHandles {
     for (let waiter = this.#next; waiter !== null && this.#fits(waiter.weight); waiter = this.#next) {
       this.#queues[waiter.band]!.remove(waiter);
       this.#held += waiter.weight;
+      waiter.cuts = this.#cuts;
       if (hooks !== null) {
         hooks.unblocked(this, waiter, true);
         hooks.acquired(this, waiter.weight);
@@ -330,7 +335,7 @@ export class FileHandles {
     this.#cancelTimer = null;
   }
 
-  #giveUp(waiter: WeightedWaiter, error: unknown): void {
+  #giveUp(waiter: HandlesWaiter, error: unknown): void {
     this.#queues[waiter.band]!.remove(waiter);
     hooks?.unblocked(this, waiter, false);
     waiter.refuse(error);
@@ -341,6 +346,13 @@ export class FileHandles {
   #label(): string {
     return this.name === undefined ? "" : ` of "${this.name}"`;
   }
+}
+
+class HandlesWaiter extends WeightedWaiter {
+  declare before: HandlesWaiter | null;
+  declare after: HandlesWaiter | null;
+  /** How often the limit had been cut when it was admitted. */
+  cuts = 0;
 }
 
 /** What a caller asked for, checked. */

@@ -1,4 +1,5 @@
 // What the system says of descriptors, also where it says little, and which errors say that there are no more.
+import { CanceledError, Context, DeadlineExceededError, FatalError, TransientError } from "snowshed";
 import { describe, expect, test } from "vitest";
 import type { DescriptorSource } from "../../src/throttle/descriptor-limits.ts";
 import { descriptorUsage, isOutOfDescriptors, systemDescriptors } from "../../src/throttle/descriptor-limits.ts";
@@ -105,6 +106,31 @@ describe("an error that says that there are no more", () => {
     ]) {
       expect(isOutOfDescriptors(error)).toBe(true);
     }
+  });
+
+  test("is none where somebody gave up, or says that it is fatal, whatever the cause", () => {
+    const context = Context.background.withCancel();
+    context.cancel(exhaustion);
+    for (const error of [
+      context.reason,
+      new CanceledError(undefined, { cause: exhaustion }),
+      new DeadlineExceededError(undefined, { cause: exhaustion }),
+      new FatalError("the settings are wrong", { cause: exhaustion }),
+      // What functions of Node.js reject with when their signal aborts.
+      Object.assign(new Error("The operation was aborted", { cause: exhaustion }), {
+        name: "AbortError",
+        code: "ABORT_ERR",
+      }),
+      Object.assign(new Error("gave up", { cause: exhaustion }), { name: "TimeoutError" }),
+      new Error("outer", { cause: new CanceledError(undefined, { cause: exhaustion }) }),
+    ]) {
+      expect(isOutOfDescriptors(error)).toBe(false);
+    }
+    // The control: others do not hide their cause, nor their like in an AggregateError.
+    expect(isOutOfDescriptors(new TransientError(undefined, { cause: exhaustion }))).toBe(true);
+    expect(isOutOfDescriptors(new AggregateError([new CanceledError(), exhaustion]))).toBe(true);
+    const attempts = [{ code: "EADDRNOTAVAIL" }, { code: "EMFILE" }];
+    expect(isOutOfDescriptors(Object.assign(new AggregateError(attempts), { code: "EADDRNOTAVAIL" }))).toBe(true);
   });
 
   test("is nothing else, and whatever is thrown is borne", () => {

@@ -1,5 +1,5 @@
 // The limit, running out of descriptors, coming back, order, weights, refusal, cancellation, misuse.
-import { CanceledError, DeadlineExceededError } from "snowshed";
+import { CanceledError, DeadlineExceededError, FatalError } from "snowshed";
 import type { FileHandlesOptions } from "snowshed/throttle";
 import { FileHandles } from "snowshed/throttle";
 import { describe, expect, test } from "vitest";
@@ -139,6 +139,26 @@ describe("a task that finds no descriptor", () => {
     expect(handles.inspect()).toMatchObject({ limit: 4, queued: 8, retrying: 8, exhausted: 8 });
     await clock.advance(15);
     expect(await reading).toHaveLength(8);
+  });
+
+  test("halves it once also when those that began together find it out one after the other, at once", async () => {
+    const handles = handlesOf({ limit: 64 });
+    const all = handles.tryPermit(64)!;
+    const foreign = new AbortController();
+    const calls = Array.from({ length: 64 }, (_, index) => {
+      let attempts = 0;
+      const openSync = (): string => {
+        if (++attempts === 1) throw exhaustion();
+        return "read";
+      };
+      // With a signal a caller goes on a little later than without.
+      return handles.run(openSync, index % 2 === 0 ? {} : { signal: foreign.signal });
+    });
+    all.release();
+    await clock.advance(0);
+    expect(handles.inspect()).toMatchObject({ limit: 32, exhausted: 64, retrying: 64 });
+    await clock.advance(15);
+    expect(await Promise.all(calls)).toHaveLength(64);
   });
 
   test("halves it again when the half is too much as well, but not below 1", async () => {
@@ -471,6 +491,43 @@ describe("who waits", () => {
     await clock.advance(100);
     expect(await running).toBe(true);
   });
+});
+
+test.each([
+  ["a cancellation", new CanceledError(undefined, { cause: exhaustion() })],
+  ["the timeout of another", new DeadlineExceededError(undefined, { cause: exhaustion() })],
+  ["a fatal error", new FatalError("no settings", { cause: exhaustion() })],
+])("%s that was caused by it is passed on, not tried for ever", async (_, error) => {
+  const handles = handlesOf();
+  const attempts: number[] = [];
+  const reading = observe(handles.run(failing(1000, attempts, error)));
+  await clock.advance("1m");
+  expect(reading.outcome).toEqual({ status: "rejected", reason: error });
+  expect(attempts).toEqual([0]);
+  expect(handles.inspect()).toMatchObject({ ...idle, limit: 8, exhausted: 0 });
+});
+
+test("a timeout between two attempts is no longer when the clock is put back", async () => {
+  let back = 0;
+  const jumping = {
+    now: () => clock.now() - back,
+    date: () => clock.date(),
+    random: () => clock.random(),
+    setTimeout: (callback: () => void, ms: number) => clock.setTimeout(callback, ms),
+  };
+  const handles = handlesOf({ limit: 2, clock: jumping });
+  const other = await handles.permit();
+  const end = deferred();
+  const late = observe(handles.run(() => end.promise.then(failing(1)), { timeout: 100 }));
+  back = 3_600_000;
+  end.resolve();
+  // The limit is 1 now, and the other keeps it.
+  await clock.advance(99);
+  expect(late.outcome.status).toBe("pending");
+  await clock.advance(1);
+  expect(late.outcome).toMatchObject({ reason: expect.any(DeadlineExceededError) as unknown });
+  other.release();
+  expect(handles.inspect()).toMatchObject({ held: 0, queued: 0 });
 });
 
 test("a pause is no longer when the clock is put back", async () => {
