@@ -1,0 +1,134 @@
+-- GCRA in its form as a leaky bucket that is a meter, for several limits that a call needs all of. Whole numbers only: a
+-- unit fills `fill`, a microsecond drains `drain`. What goes later has its place now: the state is that of the moment
+-- when the last one goes, which may be in the future.
+--
+-- KEYS[1] a string of doubles: when it was written, the moment it is of, until when all pause; for each limit level, drain
+-- ARGV    operation, count of limits, for each of them fill, drain, burst, the highest level there can be; and then
+--   take   units to take besides if they may go now; for each who asks weight, longest wait (-1: any)
+--          -> now, the moment the levels are of, until when all pause, the levels before, units taken besides; for each
+--             who asked 0 (goes), -wait (goes then; nobody after it was looked at), or wait (would go then; took nothing)
+--   refund weight, when it was taken, the levels after that
+--   pause  for how long
+-- All times in microseconds, by this server's clock.
+local count = tonumber(ARGV[2])
+local time = redis.call("TIME")
+local now = time[1] * 1000000 + time[2]
+local at, paused, known = now, 0, 0
+local changed = false
+
+local stored = redis.call("GET", KEYS[1])
+if stored then
+  if #stored < 40 or #stored % 16 ~= 8 then
+    return redis.error_reply("WRONGTYPE the key holds no quota of snowshed")
+  end
+  local written
+  written, at, paused = struct.unpack(">ddd", stored)
+  known = (#stored - 24) / 16
+  if now < written then
+    -- The clock was set back, or this is another server. What was in five seconds then is in five seconds now.
+    at, paused = at - (written - now), paused - (written - now)
+    changed = true
+  end
+end
+
+local base = math.max(now, at)
+local fill, drain, burst, level = {}, {}, {}, {}
+for i = 1, count do
+  local first = 4 * i - 1
+  fill[i], drain[i], burst[i] = tonumber(ARGV[first]), tonumber(ARGV[first + 1]), tonumber(ARGV[first + 2])
+  level[i] = 0
+  if i <= known then
+    local before, its = struct.unpack(">dd", stored, 16 * i + 9)
+    if its ~= drain[i] then
+      -- The limit was changed: what takes as long to drain as before.
+      before = math.min(math.ceil(before / its * drain[i]), tonumber(ARGV[first + 3]))
+    end
+    level[i] = math.max(0, before - (base - at) * drain[i])
+  end
+end
+
+local function save()
+  local last = paused
+  local values = { now, base, paused }
+  for i = 1, count do
+    last = math.max(last, base + math.ceil(level[i] / drain[i]))
+    values[#values + 1] = level[i]
+    values[#values + 1] = drain[i]
+  end
+  -- A state that has drained says nothing.
+  if last <= now then return redis.call("DEL", KEYS[1]) end
+  local packed = struct.pack(">" .. string.rep("d", #values), unpack(values))
+  redis.call("SET", KEYS[1], packed, "PX", math.ceil((last - now) / 1000) + 1)
+end
+
+local first = 4 * count + 3
+if ARGV[1] == "pause" then
+  paused = math.max(paused, now + tonumber(ARGV[first]))
+  save()
+  return paused
+end
+
+if ARGV[1] == "refund" then
+  local weight, taken = tonumber(ARGV[first]), tonumber(ARGV[first + 1])
+  local possible = base > now
+  for i = 1, count do
+    -- What came first drains first. What has drained cannot be given back: others have gone since as if it were used.
+    local left = tonumber(ARGV[first + 1 + i]) - (base - taken) * drain[i]
+    level[i] = math.max(0, level[i] - math.max(0, math.min(left, weight * fill[i])))
+    if level[i] + (base - now) * drain[i] > 9007199254740991 then possible = false end
+  end
+  if possible then
+    -- It may have been what the moment in the future was for: the same state, seen from now.
+    for i = 1, count do level[i] = level[i] + (base - now) * drain[i] end
+    base = now
+  end
+  save()
+  return 1
+end
+
+local besides = tonumber(ARGV[first])
+local reply = { now, base, paused }
+for i = 1, count do reply[3 + i] = level[i] end
+local place = 4 + count
+reply[place] = 0
+
+local allGo = true
+for item = first + 1, #ARGV, 2 do
+  local weight, longest = tonumber(ARGV[item]), tonumber(ARGV[item + 1])
+  local wait = math.max(base, paused) - now
+  for i = 1, count do
+    local excess = level[i] - (burst[i] - math.min(weight, burst[i])) * fill[i]
+    if excess > 0 then wait = math.max(wait, base - now + math.ceil(excess / drain[i])) end
+  end
+  if wait <= 0 then
+    reply[#reply + 1] = 0
+  elseif longest < 0 or wait <= longest then
+    reply[#reply + 1] = -wait
+  else
+    reply[#reply + 1] = wait
+  end
+  if reply[#reply] <= 0 then
+    changed = true
+    local goes = now + math.max(wait, 0)
+    for i = 1, count do
+      level[i] = math.max(0, level[i] - (goes - base) * drain[i]) + weight * fill[i]
+    end
+    base = goes
+  end
+  if reply[#reply] ~= 0 then allGo = false end
+  if reply[#reply] < 0 then break end
+end
+
+if allGo and besides > 0 and base == now and paused <= now then
+  for i = 1, count do
+    besides = math.min(besides, math.floor((burst[i] * fill[i] - level[i]) / fill[i]))
+  end
+  if besides > 0 then
+    changed = true
+    for i = 1, count do level[i] = level[i] + besides * fill[i] end
+    reply[place] = besides
+  end
+end
+
+if changed then save() end
+return reply

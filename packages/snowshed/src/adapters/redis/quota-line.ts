@@ -1,0 +1,264 @@
+import { CanceledError, DeadlineExceededError } from "../../errors.ts";
+import { Queue } from "../../concurrency/queue.ts";
+import { hooks } from "../../hooks.ts";
+import type { CancelableWaiter, WaitHost } from "../../overload/cancelable-waiter.ts";
+import { quotaRefusal } from "../../throttle/quota-refusal.ts";
+import { quotaScript } from "./lua-scripts.ts";
+import { QuotaBlock } from "./quota-block.ts";
+import type { Grant, TakeReply } from "./quota-state.ts";
+import { readTake } from "./quota-state.ts";
+import type { QuotaWaiter } from "./quota-waiter.ts";
+import type { RedisCommands } from "./redis-commands.ts";
+import type { QuotaPlan } from "./redis-quota-options.ts";
+
+/** Whose line it is. @internal */
+export interface LineHost {
+  /** For the hooks. */
+  readonly quota: object;
+  readonly name: string;
+  readonly plan: QuotaPlan;
+  readonly commands: RedisCommands;
+  /** Of all its lines. */
+  queued: number;
+  /** Nothing is left in it. */
+  forget(line: QuotaLine): void;
+}
+
+/** So many are asked for in one script: the server does nothing else meanwhile. */
+const largestBatch = 100;
+const anyWait = -1;
+
+/**
+ * Those who wait in this process for one key, in the order they came. One question is on its way at a time, for all of
+ * them. When the first cannot go yet, it gets its time from the server, and the others wait behind it.
+ *
+ * @internal
+ */
+export class QuotaLine implements WaitHost {
+  readonly key: string;
+  readonly #host: LineHost;
+  readonly #queue = new Queue<QuotaWaiter>();
+  /** How many of them do not wait. */
+  #tries = 0;
+  #isAsking = false;
+  /** The first of the line has its time already. Milliseconds of the local clock. */
+  #turn: { readonly grant: Grant; at: number } | null = null;
+  #block: QuotaBlock | null = null;
+  /** Milliseconds of the local clock. */
+  #pausedUntil = Number.NEGATIVE_INFINITY;
+  #cancelTimer: (() => void) | null = null;
+
+  constructor(host: LineHost, key: string) {
+    this.#host = host;
+    this.key = key;
+  }
+
+  get queued(): number {
+    return this.#queue.size;
+  }
+
+  get pausedFor(): number {
+    return Math.max(0, this.#pausedUntil - this.#host.plan.clock.now());
+  }
+
+  /** How many milliseconds nobody goes for sure, so that nobody need ask. */
+  get heldFor(): number {
+    const { clock } = this.#host.plan;
+    return Math.max(this.pausedFor, this.#turn === null ? 0 : this.#turn.at - clock.now());
+  }
+
+  /** Without asking: of what was taken at once. */
+  takeHere(weight: number): Grant | null {
+    if (this.#block === null || this.#queue.size > 0 || this.pausedFor > 0) return null;
+    return this.#block.take(weight, this.#host.plan.clock.now());
+  }
+
+  push(waiter: QuotaWaiter): void {
+    this.#queue.push(waiter);
+    this.#host.queued++;
+    if (waiter.isTry) this.#tries++;
+    hooks?.blocked(this.#host.quota, waiter.weight, waiter);
+    this.#serve();
+  }
+
+  /** All wait for so many milliseconds from now. */
+  pause(ms: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#host.plan.clock.now() + ms);
+    this.#serve();
+  }
+
+  /** Of a waiter that is canceled. */
+  giveUp(waiter: CancelableWaiter, error: unknown): void {
+    const hadTurn = this.#turn !== null && this.#queue.head === waiter;
+    this.#remove(waiter as QuotaWaiter, false);
+    waiter.refuse(error);
+    const { head } = this.#queue;
+    if (hadTurn && this.#turn !== null && head?.weight !== (waiter as QuotaWaiter).weight) {
+      void this.refund(this.#turn.grant);
+      this.#turn = null;
+    }
+    this.#serve();
+  }
+
+  /** The time of its caller is over. */
+  timeOut(waiter: QuotaWaiter): void {
+    const { timeout } = waiter;
+    const isUnanswered = this.#isAsking && this.#turn === null;
+    const error = isUnanswered
+      ? this.#host.commands.unanswered(timeout)
+      : new DeadlineExceededError(`waited ${timeout} ms for ${waiter.weight} of "${this.#host.name}"`);
+    this.giveUp(waiter, error);
+  }
+
+  /** Of a waiter that was admitted and canceled in the same tick. */
+  callOff(waiter: CancelableWaiter): void {
+    const { grant } = waiter as QuotaWaiter;
+    if (grant !== null) void this.refund(grant);
+  }
+
+  /** A promise that nobody awaits rejects unnoticed: what was not given back counts as used. */
+  refund({ weight, at, levels }: Grant): Promise<void> {
+    const args = ["refund", ...this.#host.plan.args, weight, at, ...levels];
+    const done = this.#host.commands.run(quotaScript, this.key, args).then(() => {});
+    done.catch(() => {});
+    return done;
+  }
+
+  /** Refuses all, and gives back what nobody will use. */
+  async close(): Promise<void> {
+    const unused = [this.#turn?.grant, this.#block?.rest()];
+    this.#turn = null;
+    this.#block = null;
+    this.#pausedUntil = Number.NEGATIVE_INFINITY;
+    for (let { head } = this.#queue; head !== null; head = this.#queue.head) {
+      this.#remove(head, false);
+      head.refuse(new CanceledError(`the quota "${this.#host.name}" is closed`));
+    }
+    this.#serve();
+    await Promise.all(unused.map((grant) => (grant == null ? undefined : this.refund(grant))));
+  }
+
+  #remove(waiter: QuotaWaiter, granted: boolean): void {
+    this.#queue.remove(waiter);
+    this.#host.queued--;
+    if (waiter.isTry) this.#tries--;
+    hooks?.unblocked(this.#host.quota, waiter, granted);
+  }
+
+  #admit(waiter: QuotaWaiter, grant: Grant | null): void {
+    this.#remove(waiter, grant !== null);
+    waiter.grant = grant;
+    waiter.admit();
+  }
+
+  /** Lets go who may go, and asks for the others or sets the time when to look again. */
+  #serve(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    const { clock } = this.#host.plan;
+    const now = clock.now();
+    if (now < this.#pausedUntil || this.#turn !== null) this.#dismissTries();
+    if (this.#queue.head !== null && now < this.#pausedUntil) return this.#wake(this.#pausedUntil, true);
+    if (this.#turn !== null) {
+      if (now < this.#turn.at) return this.#wake(this.#turn.at, true);
+      const { grant } = this.#turn;
+      this.#turn = null;
+      this.#admit(this.#queue.head!, grant);
+    }
+    this.#spendBlock(now);
+    if (this.#isAsking) return;
+    if (this.#queue.head !== null) return this.#ask(now);
+    if (this.#block !== null) return this.#wake(this.#block.validUntil, false);
+    if (now < this.#pausedUntil) return this.#wake(this.#pausedUntil, false);
+    this.#host.forget(this);
+  }
+
+  /** Those who do not wait, behind one who does. */
+  #dismissTries(): void {
+    let after: QuotaWaiter | null;
+    for (let waiter = this.#queue.head; this.#tries > 0 && waiter !== null; waiter = after) {
+      ({ after } = waiter);
+      if (waiter.isTry) this.#dismiss(waiter, this.heldFor);
+    }
+  }
+
+  #dismiss(waiter: QuotaWaiter, wait: number): void {
+    if (waiter.isQuiet) return this.#admit(waiter, null);
+    this.#remove(waiter, false);
+    waiter.refuse(quotaRefusal(this.#host.name, `a wait of ${Math.ceil(wait)} ms`, wait));
+  }
+
+  #wake(at: number, keepAlive: boolean): void {
+    const { clock } = this.#host.plan;
+    this.#cancelTimer = clock.setTimeout(() => this.#serve(), Math.max(0, at - clock.now()), keepAlive);
+  }
+
+  #spendBlock(now: number): void {
+    const block = this.#block;
+    if (block === null) return;
+    for (let { head } = this.#queue; head !== null; head = this.#queue.head) {
+      const grant = block.take(head.weight, now);
+      if (grant === null) break;
+      this.#admit(head, grant);
+    }
+    if (block.left > 0 && now < block.validUntil) return;
+    this.#block = null;
+    const rest = block.rest();
+    if (rest !== null) void this.refund(rest);
+  }
+
+  #ask(now: number): void {
+    const { plan, commands } = this.#host;
+    const batch: QuotaWaiter[] = [];
+    const asked: number[] = [];
+    let total = 0;
+    for (let waiter = this.#queue.head; waiter !== null && batch.length < largestBatch; waiter = waiter.after) {
+      const left = waiter.since + waiter.timeout - now;
+      batch.push(waiter);
+      asked.push(waiter.weight, left === Number.POSITIVE_INFINITY ? anyWait : Math.max(0, Math.floor(left * 1000)));
+      total += waiter.weight;
+    }
+    const besides = this.#block === null ? Math.max(0, plan.block - total) : 0;
+    const weights = batch.map(({ weight }) => weight);
+    const read = (reply: unknown): TakeReply => readTake(reply, plan.rates, weights);
+    this.#isAsking = true;
+    commands
+      .run(quotaScript, this.key, ["take", ...plan.args, besides, ...asked], (reply) => this.#giveBack(read(reply)))
+      .then((reply) => this.#answer(batch, read(reply), now))
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#isAsking = false;
+        this.#serve();
+      });
+  }
+
+  /** It came too late: those who asked have been told that there was no answer. */
+  #giveBack({ outcomes, block }: TakeReply): void {
+    const grants = [block, ...outcomes.map(({ grant }) => grant).toReversed()];
+    for (const grant of grants) if (grant !== null) void this.refund(grant);
+  }
+
+  #answer(batch: readonly QuotaWaiter[], reply: TakeReply, askedAt: number): void {
+    const { clock, rates } = this.#host.plan;
+    const now = clock.now();
+    if (reply.pausedFor > 0) this.#pausedUntil = Math.max(this.#pausedUntil, now + reply.pausedFor / 1000);
+    if (reply.block !== null) this.#block = new QuotaBlock(reply.block, rates, askedAt);
+    for (const [index, outcome] of reply.outcomes.entries()) {
+      const waiter = batch[index]!;
+      if (!this.#queue.has(waiter)) {
+        // Canceled meanwhile.
+        if (outcome.grant !== null) void this.refund(outcome.grant);
+      } else if (outcome.grant === null) this.#dismiss(waiter, outcome.wait / 1000);
+      else if (outcome.wait === 0) this.#admit(waiter, outcome.grant);
+      else this.#turn = { grant: outcome.grant, at: now + outcome.wait / 1000 };
+    }
+  }
+
+  /** There is no use in asking for those behind them: they would wait as long for as little. */
+  #fail(error: unknown): void {
+    for (let { head } = this.#queue; head !== null; head = this.#queue.head) {
+      this.#remove(head, false);
+      head.refuse(error);
+    }
+  }
+}
