@@ -1,0 +1,102 @@
+import type { Context } from "../../concurrency/context.ts";
+import type { WaitHost } from "../../overload/cancelable-waiter.ts";
+import { CancelableWaiter } from "../../overload/cancelable-waiter.ts";
+import type { Expiring, ExpiryList } from "../../overload/expiry.ts";
+import { normalBand } from "../../overload/priority.ts";
+import type { HeldLease, LeaseHolder } from "./semaphore-lease.ts";
+import type { ReplicaCheck } from "./semaphore-replicas.ts";
+
+/** Whom a request is made to. */
+interface RequestHost extends WaitHost {
+  /** The time of its caller is over, or that for an answer. */
+  timedOut(request: SemaphoreRequest): void;
+}
+
+/** Of one whose answer is waited for. @internal */
+export class Bound implements Expiring {
+  before: Expiring | null = null;
+  after: Expiring | null = null;
+  due = 0;
+  readonly expire: () => void;
+
+  constructor(expire: () => void) {
+    this.expire = expire;
+  }
+}
+
+/** Somebody who asked the server for a permit. @internal */
+export class SemaphoreRequest extends CancelableWaiter {
+  readonly id: string;
+  readonly weight: number;
+  /** What the server keeps of it besides the id. */
+  readonly rest: string;
+  /** Only if there is room. */
+  readonly isTry: boolean;
+  readonly timeout: number;
+  readonly holder: LeaseHolder;
+  readonly parent: Context;
+  readonly replicas: ReplicaCheck | null;
+  sentAt = 0;
+  sentDate = 0;
+  /** The server has put it in its queue. */
+  isQueued = false;
+  /** It was refused, or its caller went away. */
+  isOver = false;
+  lease: HeldLease | null = null;
+  readonly #host: RequestHost;
+  #bound: Bound | null = null;
+  #bounds: ExpiryList | null = null;
+
+  constructor(
+    host: RequestHost,
+    since: number,
+    cancelable: boolean,
+    resolve: (lease: never) => void,
+    reject: (error: unknown) => void,
+    id: string,
+    weight: number,
+    rest: string,
+    isTry: boolean,
+    timeout: number,
+    holder: LeaseHolder,
+    parent: Context,
+    replicas: ReplicaCheck | null,
+  ) {
+    super(host, since, normalBand, cancelable, resolve, reject);
+    this.#host = host;
+    this.id = id;
+    this.weight = weight;
+    this.rest = rest;
+    this.isTry = isTry;
+    this.timeout = timeout;
+    this.holder = holder;
+    this.parent = parent;
+    this.replicas = replicas;
+  }
+
+  /** Until it is answered, its time is that of `list`. */
+  expireWith(list: ExpiryList, at: number): void {
+    this.answered();
+    this.#bounds = list;
+    this.#bound ??= new Bound(() => this.#host.timedOut(this));
+    list.add(this.#bound, at);
+  }
+
+  answered(): void {
+    if (this.#bound !== null) this.#bounds!.remove(this.#bound);
+  }
+
+  override refuse(error: unknown): void {
+    this.isOver = true;
+    super.refuse(error);
+  }
+
+  protected override get value(): HeldLease | undefined {
+    return this.lease ?? undefined;
+  }
+
+  protected override stopTimer(): void {
+    super.stopTimer();
+    this.answered();
+  }
+}
