@@ -39,10 +39,14 @@ const typeCheck = {
 const user = `
 import { Semaphore, batch, type Context } from "snowshed";
 import { FakeClock } from "snowshed/testing";
+import { FileHandles, Pool, Quota } from "snowshed/throttle";
 const report = await batch([1, 2], (n: number, context: Context) => \`\${n} \${context.aborted}\`, { timeout: "3s" });
 export const value: string | undefined = report.outcomes[0]?.value;
 export const result: Promise<number> = new Semaphore(1).run(() => 1, { timeout: "1s" });
 export const clock: FakeClock = new FakeClock();
+export const pooled: Promise<number> = new Pool({ create: () => 1, clock }).run((n) => n);
+export const left: number | undefined = new Quota({ limits: [{ requests: 1, per: "1s" }], clock }).tryPermit()?.weight;
+export const held: number = new FileHandles({ limit: 1, clock }).inspect().held;
 `;
 
 // When this runs inside `npx -c …`, npm would take these for arguments of the npx calls made here.

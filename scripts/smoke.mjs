@@ -1,12 +1,18 @@
 // Exercises the installed package on whatever runtime runs this file: plain JavaScript, no test runner. It is copied
 // into a project that has the packed tarballs installed (see runtimes.mjs). Any difference fails the process.
 import { deepStrictEqual as equal, rejects } from "node:assert";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import * as snowshed from "snowshed";
-import { FakeClock } from "snowshed/testing";
+import * as http from "snowshed/http";
+import * as testing from "snowshed/testing";
+import * as throttle from "snowshed/throttle";
 
-const { Channel, Context, Group, ReentrantSemaphore, Semaphore, WaitGroup, batch, mapConcurrent, receive, select } =
-  snowshed;
+const { Channel, Context, Group, Limiter, ReentrantSemaphore, Semaphore, WaitGroup } = snowshed;
+const { batch, fixed, mapConcurrent, receive, select } = snowshed;
+const { FakeClock } = testing;
 
 const clock = new FakeClock();
 const request = Context.root({ clock }).withTimeout("8s");
@@ -59,7 +65,86 @@ equal(squares, [1, 4, 9]);
 const report = await batch(["a", "b"], (input) => (input === "b" ? Promise.reject(outage) : input), { deadline: "5s" });
 equal([report.stats.ok, report.stats.failed, report.outcomes[1]?.error], [1, 1, outage]);
 
+const { FileHandles, Pool, Quota } = throttle;
+let [made, ended] = [0, 0];
+const pool = new Pool({ create: () => ({ number: ++made }), destroy: () => ended++, max: 1 });
+equal(await Promise.all([1, 2, 3].map((n) => pool.run(({ number }) => 10 * n + number))), [11, 21, 31]);
+await pool.close();
+equal([made, ended, pool.held], [1, 1, 0]);
+
+const quota = new Quota({ limits: [{ requests: 1, per: "100ms", burst: 2 }] });
+equal([quota.tryPermit()?.weight, quota.tryPermit()?.weight, quota.tryPermit()], [1, 1, undefined]);
+equal(await quota.run(() => "after a wait"), "after a wait");
+
+const handles = new FileHandles();
+const file = new URL(import.meta.url);
+const texts = await Promise.all(Array.from({ length: 2000 }, () => handles.run(() => readFile(file, "utf8"))));
+equal([new Set(texts).size, handles.inspect().held, handles.limit > 1], [1, 0, true]);
+let attempts = 0;
+const second = await handles.run(() => {
+  if (++attempts === 1) throw Object.assign(new Error("too many open files"), { code: "EMFILE" });
+  return "read";
+});
+equal([second, attempts, handles.inspect().exhausted], ["read", 2, 1]);
+
+const limiter = new Limiter({ algorithm: fixed(1) });
+/** @type {(() => void)[]} */
+const waiting = [];
+/** @type {import("snowshed").Context[]} */
+const contexts = [];
+const listener = http.nodeHandler(
+  async (asked, answer) => {
+    const context = http.requestContext(asked);
+    contexts.push(context);
+    equal([context.aborted, context.remaining() <= 5000], [false, true]);
+    if (asked.url === "/hold") await new Promise((resolve) => waiting.push(() => resolve(undefined)));
+    answer.end(`you asked for ${asked.url}`);
+  },
+  { limiter },
+);
+const server = createServer(listener);
+server.listen(0, "127.0.0.1");
+await once(server, "listening");
+const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+const origins = new http.Origins();
+const get = http.wrapFetch(fetch, { origins, deadline: "5s", retry: false });
+/** @param {string} path */
+const ask = async (path) => {
+  const response = await get(`http://127.0.0.1:${port}${path}`, { headers: { connection: "close" } });
+  return [response.status, await response.text()];
+};
+/** @param {() => boolean} condition */
+const until = async (condition) => {
+  for (let turn = 0; turn < 1000 && !condition(); turn++) await new Promise((resolve) => setTimeout(resolve, 5));
+  equal(condition(), true);
+};
+const held = ask("/hold");
+await until(() => waiting.length === 1);
+equal(await ask("/snow"), [503, ""]);
+waiting[0]?.();
+equal(await held, [200, "you asked for /hold"]);
+await until(() => limiter.inflight === 0);
+equal(await ask("/snow"), [200, "you asked for /snow"]);
+const leaving = new AbortController();
+const left = get(`http://127.0.0.1:${port}/hold`, { signal: leaving.signal }).catch(() => "left");
+await until(() => waiting.length === 2);
+leaving.abort();
+equal(await left, "left");
+await until(() => contexts.at(-1)?.aborted === true);
+waiting[1]?.();
+await until(() => limiter.inflight === 0 && origins.get(`http://127.0.0.1:${port}`).limiter?.inflight === 0);
+const closed = once(server, "close");
+server.close();
+server.closeAllConnections();
+await closed;
+
 // Deno's require() resolves packages by other rules; import is what it is used with.
-if (!("Deno" in globalThis)) equal(createRequire(import.meta.url)("snowshed"), snowshed);
+if (!("Deno" in globalThis)) {
+  const require = createRequire(import.meta.url);
+  equal(require("snowshed"), snowshed);
+  equal(require("snowshed/http"), http);
+  equal(require("snowshed/testing"), testing);
+  equal(require("snowshed/throttle"), throttle);
+}
 
 console.log("works");
