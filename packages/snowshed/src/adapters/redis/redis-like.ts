@@ -7,7 +7,6 @@ export interface IoRedisLike {
   evalsha(sha1: string, keyCount: number, ...keysAndArguments: (string | number)[]): Promise<unknown>;
   eval(script: string, keyCount: number, ...keysAndArguments: (string | number)[]): Promise<unknown>;
   exists(key: string): Promise<unknown>;
-  duplicate(...options: never[]): unknown;
 }
 
 /** A client, a Sentinel or a Cluster of node-redis 5 and 6 (the package `redis`), connected by whoever made it. */
@@ -15,7 +14,6 @@ export interface NodeRedisLike {
   evalSha(sha1: string, options?: { keys?: string[]; arguments?: string[] }): Promise<unknown>;
   eval(script: string, options?: { keys?: string[]; arguments?: string[] }): Promise<unknown>;
   exists(key: string): Promise<unknown>;
-  duplicate(...options: never[]): unknown;
 }
 
 /** A client of the user's. It is used, and never closed: subscriptions and the like get connections of their own. */
