@@ -222,4 +222,15 @@ export const ending: readonly Check[] = [
       expect(await codeOfRejection(call)).toBe("SNOWSHED_CLASSIFIER_FAILED");
     },
   },
+  {
+    name: "a classifier that fails lets go of an answer that goes on",
+    async run(bench) {
+      const server = await bench.http((_request, response) => void response.write("begun"));
+      const classify = (): never => {
+        throw new Error("of the classifier");
+      };
+      const call = bench.client({ classify }).call(server.origin);
+      expect(await codeOfRejection(call)).toBe("SNOWSHED_CLASSIFIER_FAILED");
+    },
+  },
 ];

@@ -69,6 +69,8 @@ export interface Grant {
   /** Milliseconds until its deadline from `at`, or Infinity. */
   readonly timeLeft: number;
   readonly priority: Priority | undefined;
+  /** Whether its response is a stream. */
+  readonly isStream: boolean;
   /** Whether it holds a place; if not, it must wait for one. */
   readonly admitted: boolean;
 }
@@ -123,13 +125,13 @@ export class Admission<Request> {
     return excludedPaths.has(query === -1 ? url : url.slice(0, query));
   }
 
-  isStream(request: Request, accept: string | null | undefined): boolean {
+  #isStream(request: Request, accept: string | null | undefined): boolean {
     if (this.#stream !== undefined) return this.#stream(request);
     return accept?.includes("text/event-stream") === true;
   }
 
   /** Lets a request in, says that it must wait, or refuses it; cheap, and before anything of its body is read. */
-  decide(request: Request, headers: HeadersLike): Grant | Refusal {
+  decide(request: Request, headers: HeadersLike, accept?: string | null): Grant | Refusal {
     if (this.parent.aborted) return this.refuse(request, "limit");
     const at = this.clock.now();
     const unseen = this.dispatch?.unseen(at) ?? 0;
@@ -138,13 +140,14 @@ export class Admission<Request> {
     // Before a place is taken, for what these throw must not lose one.
     const priority = this.#priority?.(request);
     if (this.usual.isDoomed(timeLeft)) return this.refuse(request, "doomed");
+    const isStream = this.#isStream(request, accept);
     const over = this.#quota?.(request);
     if (over !== undefined) return this.refuse(request, "quota", toMilliseconds(over, "quota"));
     this.loopLag?.use();
     const admitted = this.limiter.enter(at, priority);
     // Spares the error that wait() would make of it.
     const isFull = !admitted && !this.limiter.mayWait(at, priority);
-    return isFull ? this.refuse(request, "limit") : { at, unseen, timeLeft, priority, admitted };
+    return isFull ? this.refuse(request, "limit") : { at, unseen, timeLeft, priority, isStream, admitted };
   }
 
   /** The answer to a request that is not served. */

@@ -22,7 +22,6 @@ type Host = Pick<
 export abstract class AdmittedRequest extends DispatchJob {
   readonly #host: Host;
   readonly #grant: Grant | null;
-  readonly #isStream: boolean;
   #admittedAt = 0;
   #holdsPlace = false;
   #context: CancelContext | null = null;
@@ -36,11 +35,10 @@ export abstract class AdmittedRequest extends DispatchJob {
   #outcome: LimitOutcome | null = null;
 
   /** Without a grant: one that is served whatever happens. */
-  constructor(host: Host, grant: Grant | null, isStream: boolean) {
+  constructor(host: Host, grant: Grant | null) {
     super();
     this.#host = host;
     this.#grant = grant;
-    this.#isStream = isStream;
   }
 
   /** Answers that it is not served after all. */
@@ -51,7 +49,10 @@ export abstract class AdmittedRequest extends DispatchJob {
     const grant = this.#grant;
     if (grant === null) return this.start();
     this.#holdsPlace = grant.admitted;
-    if (grant.admitted) {
+    if (this.#isOver) {
+      // Its client left before it came here, and nobody will say so again.
+      this.#end("ignore");
+    } else if (grant.admitted) {
       // What it had waited unseen is latency, too: without that a loop that is blocked looks fast.
       this.#admittedAt = grant.at - grant.unseen;
       this.#dispatch();
@@ -71,13 +72,18 @@ export abstract class AdmittedRequest extends DispatchJob {
   headersSent(): void {
     if (!Number.isNaN(this.#headersAt) || !this.#holdsPlace) return;
     this.#headersAt = this.#host.clock.now();
-    if (this.#isStream) this.#release("success");
+    if (this.#grant!.isStream) this.#release("success");
     else this.#host.longResponses.add(this);
   }
 
   /** @internal */
   becameLong(): void {
     this.#release("success");
+  }
+
+  /** It becomes something else than a request and its answer: no place is held for that. */
+  upgraded(): void {
+    this.#release("ignore");
   }
 
   /** Work has begun whose end will be told with `workEnded()`. */

@@ -188,7 +188,7 @@ class FetchCall {
       try {
         classification = this.#classify(failed, outcome);
       } catch (error) {
-        if (!failed) drainBody(outcome as Response, release);
+        if (!failed) drainBody(outcome as Response, release)();
         throw error;
       }
       place.judge(classification, outcome);

@@ -3,6 +3,7 @@ import type { AdmissionOptions, Grant, Refusal } from "./admission.ts";
 import { Admission } from "./admission.ts";
 import { AdmittedRequest } from "./admitted-request.ts";
 import { continueExpected } from "./node-request.ts";
+import { watchPipelined } from "./pipelined-requests.ts";
 import { attachContext } from "./request-context.ts";
 
 /** What is needed of a context of Hono. */
@@ -39,16 +40,19 @@ export function honoMiddleware<Outer extends HonoContextLike = HonoContextLike>(
     const { raw, path } = outer.req;
     // Those of Node are there already; the platform's must first be made.
     const headers = incoming?.headers ?? raw.headers;
-    const decision = admission.isExcluded(outer, path) ? null : admission.decide(outer, headers);
-    if (decision !== null && "status" in decision) return answer(decision);
     const accept = incoming === undefined ? raw.headers.get("accept") : incoming.headers.accept;
-    const own = new HonoRequest(admission, outer, decision, admission.isStream(outer, accept));
+    const decision = admission.isExcluded(outer, path) ? null : admission.decide(outer, headers, accept);
+    if (decision !== null && "status" in decision) return answer(decision);
+    const own = new HonoRequest(admission, outer, decision);
     const refused = await own.turn();
     if (refused !== undefined) return refused;
     own.workBegan();
     try {
       await next();
       own.answered(outer.res.status);
+    } catch (error) {
+      own.failed();
+      throw error;
     } finally {
       own.workEnded();
     }
@@ -63,8 +67,8 @@ class HonoRequest<Outer extends HonoContextLike> extends AdmittedRequest {
   #resolve!: (refused: Response | undefined) => void;
   readonly #outgoing: ServerResponse | undefined;
 
-  constructor(admission: Admission<Outer>, outer: Outer, grant: Grant | null, isStream: boolean) {
-    super(admission, grant, isStream);
+  constructor(admission: Admission<Outer>, outer: Outer, grant: Grant | null) {
+    super(admission, grant);
     this.#admission = admission;
     this.#outer = outer;
     this.#turn = new Promise((resolve) => {
@@ -74,10 +78,14 @@ class HonoRequest<Outer extends HonoContextLike> extends AdmittedRequest {
     const { incoming, outgoing } = nodeOf(outer);
     this.#outgoing = outgoing;
     if (outgoing === undefined) raw.signal.addEventListener("abort", () => this.#left(), { once: true });
-    else outgoing.on("close", () => this.#closed(outgoing));
-    // A pipelined request behind others has no part in the socket yet, and is not told when that closes.
-    if (outgoing?.socket === null) incoming?.on("close", () => incoming.socket.destroyed && this.#closed(outgoing));
+    else {
+      const closed = (): void => this.#closed(outgoing);
+      outgoing.on("close", closed);
+      watchPipelined(incoming!, outgoing, closed);
+    }
     attachContext(raw, this);
+    // Before it came here, while something else that runs before waited.
+    if (outgoing === undefined ? raw.signal.aborted : outgoing.destroyed || incoming!.socket.destroyed) this.#left();
   }
 
   /** Resolves when it may be served; with the answer if it may not. */
@@ -90,6 +98,11 @@ class HonoRequest<Outer extends HonoContextLike> extends AdmittedRequest {
   answered(status: number): void {
     this.headersSent();
     if (this.#outgoing === undefined) this.responded(status);
+  }
+
+  /** What the handlers threw is for others to answer. Where the end of that is not seen, this is all there is to see. */
+  failed(): void {
+    if (this.#outgoing === undefined) this.finished(undefined);
   }
 
   protected override serve(): void {

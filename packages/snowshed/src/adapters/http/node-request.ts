@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Admission, Refusal } from "./admission.ts";
 import { AdmittedRequest } from "./admitted-request.ts";
+import { watchPipelined } from "./pipelined-requests.ts";
 import { attachContext } from "./request-context.ts";
 
 /** Requests whose client waits to be told to go on before it sends the body. */
@@ -53,7 +54,7 @@ class NodeRequest<Outer> extends AdmittedRequest {
     handle: (own: AdmittedRequest) => void,
     onRefused: (() => void) | undefined,
   ) {
-    super(admission, grant, admission.isStream(outer, request.headers.accept));
+    super(admission, grant);
     this.#admission = admission;
     this.#outer = outer;
     this.#request = request;
@@ -62,14 +63,17 @@ class NodeRequest<Outer> extends AdmittedRequest {
     this.#onRefused = onRefused;
     const closed = (): void => this.#closed();
     response.on("close", closed);
-    // A pipelined request behind others has no part in the socket yet, and is not told when that closes.
-    if (response.socket === null) request.on("close", closed);
+    watchPipelined(request, response, closed);
     this.#watchHeaders();
     attachContext(request, this);
+    // Before it came here, while something else that runs before waited.
+    if (response.destroyed || request.socket.destroyed) this.clientLeft();
   }
 
   protected override serve(): void {
     continueExpected(this.#request, this.#response);
+    // Some frameworks lead upgrades through their requests. Only Node's own types do not know the field.
+    if ((this.#request as { readonly upgrade?: boolean }).upgrade === true) this.upgraded();
     this.#handle(this);
   }
 
@@ -109,7 +113,8 @@ export function receive<Outer>(
   handle: (own: AdmittedRequest) => void,
   onRefused?: () => void,
 ): void {
-  const decision = admission.isExcluded(outer, url) ? null : admission.decide(outer, request.headers);
+  const { headers } = request;
+  const decision = admission.isExcluded(outer, url) ? null : admission.decide(outer, headers, headers.accept);
   if (decision !== null && "status" in decision) {
     onRefused?.();
     sendRefusal(response, decision);

@@ -9,8 +9,9 @@ const readAhead = 65_536;
 type BodyReader = ReadableStreamDefaultReader<Uint8Array>;
 
 /** A reader of the body, if there is one that can be read: other clients than `fetch` have streams of other kinds. */
-function readerOf(response: Response): BodyReader | undefined {
-  const { body } = response;
+function readerOf(response: Response | null | undefined): BodyReader | undefined {
+  // A mock may give nothing at all.
+  const body = response?.body;
   // What only looks like a response (of a mock, of node-fetch) is left alone.
   if (typeof body?.getReader !== "function" || body.locked) return undefined;
   return body.getReader() as BodyReader;

@@ -87,14 +87,15 @@ export class UndiciCall implements AttemptHost {
     const { plan, context } = this;
     if (++this.#number === 1) this.origin.budget?.depositAt(plan.clock.now());
     const options = { ...this.#options };
-    if (plan.sendsDeadline && context.remaining() < Number.POSITIVE_INFINITY) {
-      const written = { [deadlineHeader]: headerOf(options.headers, deadlineHeader) ?? undefined };
-      writeDeadline(written, context);
-      options.headers = withHeader(options.headers, deadlineHeader, written[deadlineHeader]!);
-    }
     const attempt = new UndiciAttempt(this, place);
     this.#attempt = attempt;
     try {
+      // Here, too, it may turn out that these are no headers.
+      if (plan.sendsDeadline && context.remaining() < Number.POSITIVE_INFINITY) {
+        const written = { [deadlineHeader]: headerOf(options.headers, deadlineHeader) ?? undefined };
+        writeDeadline(written, context);
+        options.headers = withHeader(options.headers, deadlineHeader, written[deadlineHeader]!);
+      }
       return this.#send(options, attempt);
     } catch (error) {
       attempt.onResponseError(null, error as Error);

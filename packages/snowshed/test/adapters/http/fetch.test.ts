@@ -59,6 +59,15 @@ async function finish<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
+test("what a mock gives that is no response at all holds nothing", async () => {
+  const origins = new Origins({ clock });
+  for (const nothing of [undefined, null]) {
+    const guarded = wrapFetch(async (_url: string) => nothing as unknown as Response, { origins });
+    expect(await guarded("http://mock.test/")).toBe(nothing);
+  }
+  expect(origins.peek("http://mock.test")!.limiter!.inflight).toBe(0);
+});
+
 describe("what it gives is what fetch gives", () => {
   test("a response of the same class, with all its properties", async () => {
     const [bare, guarded] = await Promise.all([fetch(`${origin}/a`), wrapFetch(fetch, { clock })(`${origin}/a`)]);

@@ -246,6 +246,14 @@ test("what throws in a handler ends the request, and holds nothing", async () =>
   expect(error).toMatchObject({ message: "of the handler" });
 });
 
+test("headers that are none are refused as undici would, and hold nothing", async () => {
+  const origin = await serve((_request, response) => void response.end("answer"));
+  const headers = [["a", "b"], null] as unknown as string[];
+  const asking = dispatcherOf({ deadline: "10s" }).request({ origin, path: "/", method: "GET", headers });
+  await expect(asking).rejects.toThrow(TypeError);
+  expect(origins.peek(origin)!.limiter!.inflight).toBe(0);
+});
+
 test("a request without an origin is for undici to refuse", () => {
   const dispatcher = dispatcherOf();
   const errors: unknown[] = [];
