@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Context } from "../concurrency/context.ts";
 import type { Duration } from "../duration.ts";
 import { aboveZero, finite, toMillisecondsInRange } from "../duration.ts";
-import { checkInteger, invalidArgument } from "../errors.ts";
+import { checkInteger, invalidArgument, SnowshedError } from "../errors.ts";
 import type { Priority, PriorityBand } from "../overload/priority.ts";
 import { bandOf, bands } from "../overload/priority.ts";
 import { RateMeter } from "./rate-meter.ts";
@@ -10,7 +10,7 @@ import { RateMeter } from "./rate-meter.ts";
 export interface QuotaLimit {
   /** How many units, on average: an integer of at least 1. */
   readonly requests: number;
-  /** In how long: at least 1 µs. */
+  /** In how long: at least 1 µs, at most 1000 days. A part of a microsecond counts as a whole one. */
   readonly per: Duration;
   /** How many may go at once after a pause: an integer of at least 1. Default: 1, they are spaced evenly. */
   readonly burst?: number | undefined;
@@ -43,7 +43,10 @@ export interface QuotaAcquireOptions {
 /** Units that were spent. There is nothing to give back: `[Symbol.dispose]()` does nothing. */
 export interface QuotaPermit extends Disposable {
   readonly weight: number;
-  /** Takes back what was not sent. Only the first call counts. */
+  /**
+   * Takes back what was not sent. Only the first call counts. What came back by itself in the meantime is not given
+   * twice: refund at once.
+   */
   refund(): void;
 }
 
@@ -57,49 +60,83 @@ export interface QuotaInspection {
   readonly server: { readonly remaining: number; readonly endsIn: number } | undefined;
 }
 
-/** A share in steps of one part in so many. */
-const steps = 100;
-/** By band, when nothing is reserved: all of it, counted once. @internal */
-export const noReserve: readonly number[] = bands.map(() => 1);
+/** Shares are in hundredths. @internal */
+export const steps = 100;
+
+/** Of a limit, in microseconds: times a hundred, it is still a whole number that a computer has. */
+const longestPer = 1000 * 24 * 60 * 60 * 1_000_000;
 
 /** A limit once it is checked. @internal */
-export interface Limit {
+export interface CheckedLimit {
   readonly requests: number;
-  /** Microseconds. */
+  /** Whole microseconds. */
   readonly per: number;
   readonly burst: number;
+}
+
+/** With what counts it. @internal */
+export interface Limit extends CheckedLimit {
   /** Of what all have used, then of what all have used but those with a share of their own. */
   readonly meters: readonly RateMeter[];
 }
 
 /** @internal */
-export function limitOf(limit: QuotaLimit, index: number, shares: readonly number[]): Limit {
+export function checkLimits(limits: readonly QuotaLimit[]): readonly CheckedLimit[] {
+  if (Array.isArray(limits) && limits.length > 0) return limits.map(checkLimit);
+  throw invalidArgument(TypeError, "limits", "an array of at least one limit", limits);
+}
+
+function checkLimit(limit: QuotaLimit, index: number): CheckedLimit {
   const name = `limits[${index}]`;
   if (typeof limit !== "object" || limit === null) throw invalidArgument(TypeError, name, "{ requests, per }", limit);
   const { requests, burst = 1 } = limit;
   checkInteger(requests, `${name}.requests`, 1);
   checkInteger(burst, `${name}.burst`, 1);
-  const per = Math.round(1000 * toMillisecondsInRange(limit.per, `${name}.per`, aboveZero, finite));
-  if (per < 1) throw invalidArgument(RangeError, `${name}.per`, "at least a microsecond", limit.per);
+  const exact = 1000 * toMillisecondsInRange(limit.per, `${name}.per`, aboveZero, finite);
+  if (exact < 1) throw invalidArgument(RangeError, `${name}.per`, "at least a microsecond", limit.per);
+  if (exact > longestPer) throw invalidArgument(RangeError, `${name}.per`, "at most 1000 days", limit.per);
+  // Rounded up, or more would pass; but not for what the product of two doubles is off.
+  return { requests, per: Math.ceil(exact * (1 - 2 ** -50)), burst };
+}
+
+/** @internal */
+export function meteredLimit({ requests, per, burst }: CheckedLimit, shares: readonly number[]): Limit {
   const meters = shares.map((share) => {
-    const part = Math.round(share * steps);
-    return new RateMeter(requests * part, per * steps, Math.max(1, Math.floor((burst * part) / steps)));
+    const [part, whole] = share === steps ? [1, 1] : [share, steps];
+    const burstOfShare = Math.max(1, Math.floor((burst * part) / whole));
+    return new RateMeter(Math.min(requests * part, Number.MAX_SAFE_INTEGER), per * whole, burstOfShare);
   });
   return { requests, per, burst, meters };
 }
 
-/** By band: 1 less what is reserved for those above it. @internal */
+/** By band, in hundredths: 100 less what is reserved for those above it. @internal */
 export function sharesOf(reserve: NonNullable<QuotaOptions["reserve"]>): readonly number[] {
+  if (typeof reserve !== "object" || reserve === null) {
+    throw invalidArgument(TypeError, "reserve", "an object such as { critical: 0.2 }", reserve);
+  }
   for (const band of Object.keys(reserve)) bandOf(band as PriorityBand);
-  let share = 1;
+  let share = steps;
   return bands.map((band) => {
     const own = share;
     const reserved = reserve[band] ?? 0;
-    if (typeof reserved !== "number" || !(reserved >= 0 && reserved < 1)) {
-      throw invalidArgument(RangeError, `reserve.${band}`, "a number in [0, 1)", reserved);
+    const hundredths = Math.round(reserved * steps);
+    const isWhole = Math.abs(reserved * steps - hundredths) < 1e-9;
+    if (typeof reserved !== "number" || !(reserved >= 0 && reserved < 1) || !isWhole) {
+      throw invalidArgument(RangeError, `reserve.${band}`, "a number in [0, 1), in steps of 0.01", reserved);
     }
-    share -= reserved;
-    if (Math.round(share * steps) < 1) throw invalidArgument(RangeError, "reserve", "shares that leave 0.01", reserve);
+    share -= hundredths;
+    if (share < 1) throw invalidArgument(RangeError, "reserve", "shares that leave 0.01", reserve);
     return own;
   });
+}
+
+/** Checks that `weight` units pass all of `limits` at some time. @internal */
+export function checkWeight(weight: number, limits: readonly CheckedLimit[], name: string | undefined): void {
+  checkInteger(weight, "weight", 1);
+  for (const { requests, per } of limits) {
+    if (weight <= requests) continue;
+    const label = name === undefined ? "" : ` of "${name}"`;
+    const message = `weight ${weight} exceeds ${requests} per ${per / 1000} ms${label}`;
+    throw new SnowshedError("SNOWSHED_NEVER_FITS", message);
+  }
 }

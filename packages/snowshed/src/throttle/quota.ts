@@ -4,27 +4,26 @@ import { scopeOf } from "../concurrency/abort.ts";
 import { contextOf } from "../concurrency/child-context.ts";
 import type { Context } from "../concurrency/context.ts";
 import { toMilliseconds } from "../duration.ts";
-import { checkFunction, checkInteger, DeadlineExceededError, invalidArgument, SnowshedError } from "../errors.ts";
+import { checkFunction, checkInteger, DeadlineExceededError } from "../errors.ts";
 import { hooks } from "../hooks.ts";
 import { answerOf } from "../overload/headers.ts";
 import type { CancelableWaiter } from "../overload/cancelable-waiter.ts";
 import { bandOf, normalBand } from "../overload/priority.ts";
 import { retryAfter } from "../overload/retry-after.ts";
-import type {
-  Limit,
-  QuotaAcquireOptions,
-  QuotaInspection,
-  QuotaLimit,
-  QuotaOptions,
-  QuotaPermit,
-} from "./quota-options.ts";
-import { limitOf, noReserve, sharesOf } from "./quota-options.ts";
-import { rateLimitFields } from "./rate-limit-fields.ts";
+import { PassingTime } from "./passing-time.ts";
+import type { Limit, QuotaAcquireOptions, QuotaInspection, QuotaOptions, QuotaPermit } from "./quota-options.ts";
+import { checkLimits, checkWeight, meteredLimit, sharesOf } from "./quota-options.ts";
+import { quotaRefusal } from "./quota-refusal.ts";
+import { dateOf, longestWindow, rateLimitFields } from "./rate-limit-fields.ts";
 import { ServerWindow } from "./server-window.ts";
-import { WaitingLine, WeightedWaiter } from "./waiting-line.ts";
+import { QuotaWaiter, SpentPermit } from "./spent-permit.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 /** What a service that refuses and does not say for how long is left alone, in milliseconds. */
 const pauseAfterRefusal = 1000;
+/** Those that ask with `Retry-After` to send less, as 429 always does: GitHub's 403, 503, Anthropic's 529. */
+const refusals: ReadonlySet<unknown> = new Set([403, 503, 529]);
+
 /**
  * Keeps calls within what somebody allows: so many requests per second, per minute, per hour, several at once. They are
  * spaced evenly, and wait in order; what may go at once after a pause is `burst`.
@@ -34,6 +33,8 @@ const pauseAfterRefusal = 1000;
  *
  * `observe()` corrects it by what the service says: what is left of its window is spent evenly up to its end, and after
  * a 429, or a 503 with `Retry-After`, nobody goes until it may be tried again. `run()` observes by itself.
+ *
+ * A clock that is set back lengthens no wait: time goes on from there.
  *
  * @example
  * ```ts
@@ -48,35 +49,36 @@ export class Quota {
   readonly name: string | undefined;
   readonly #limits: readonly Limit[];
   readonly #maxQueue: number;
-  /** By band: what part of everything it may use, with those below it. */
+  /** By band: what part of everything it may use, with those below it. Hundredths. */
   readonly #shares: readonly number[];
   /** By band: how many of the meters of each limit count what it uses. */
   readonly #depths: readonly number[];
-  readonly #line = new WaitingLine<WeightedWaiter>();
+  readonly #line = new WaitingLine<QuotaWaiter>();
   readonly #server: ServerWindow;
-  /** Without a reset, what a service says is of a window as long as the shortest limit. Microseconds. */
+  /** Without a reset, what a service says is of a window as long as the shortest limit, or a day. Milliseconds. */
   readonly #shortest: number;
   readonly #clock: Clock;
-  /** Units of calls by `run()` that have not ended. */
-  #underWay = 0;
-  /** Microseconds, by the clock. */
+  readonly #time: PassingTime;
+  /** Units, from the beginning, whatever was refunded. */
+  #spent = 0;
+  /** When the latest call was sent that the service did not refuse. */
+  #servedAt = Number.NEGATIVE_INFINITY;
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #cancelTimer: (() => void) | null = null;
 
   constructor(options: QuotaOptions) {
     const { limits, maxQueue = 1000, clock = systemClock } = options;
-    if (!Array.isArray(limits) || limits.length === 0) {
-      throw invalidArgument(TypeError, "limits", "an array of at least one limit", limits);
-    }
+    const checked = checkLimits(limits);
     checkInteger(maxQueue, "maxQueue", 0, true);
-    this.#shares = options.reserve === undefined ? noReserve : sharesOf(options.reserve);
+    this.#shares = sharesOf(options.reserve ?? {});
     const distinct = [...new Set(this.#shares)];
-    this.#depths = options.reserve === undefined ? noReserve : this.#shares.map((share) => distinct.indexOf(share) + 1);
-    this.#limits = limits.map((limit: QuotaLimit, index) => limitOf(limit, index, distinct));
+    this.#depths = this.#shares.map((share) => distinct.indexOf(share) + 1);
+    this.#limits = checked.map((limit) => meteredLimit(limit, distinct));
     this.#maxQueue = maxQueue;
     this.#server = new ServerWindow(Math.min(...this.#limits.map(({ burst }) => burst)));
-    this.#shortest = Math.min(...this.#limits.map(({ per }) => per));
+    this.#shortest = Math.min(longestWindow, ...this.#limits.map(({ per }) => per / 1000));
     this.#clock = clock;
+    this.#time = new PassingTime(clock);
     this.name = options.name;
     hooks?.resourceCreated(this, "quota", this.name, this.#limits[0]!.requests);
   }
@@ -91,9 +93,8 @@ export class Quota {
    * least 1 and at most the `requests` of each limit (`SNOWSHED_NEVER_FITS`).
    */
   tryPermit(weight: number = 1, options?: Pick<QuotaAcquireOptions, "priority">): QuotaPermit | undefined {
-    this.#checkWeight(weight);
-    const band = bandOf(options?.priority);
-    return this.#tryTake(weight, band, this.#now()) ? new SpentPermit(this, weight, band) : undefined;
+    checkWeight(weight, this.#limits, this.name);
+    return this.#tryTake(weight, bandOf(options?.priority), this.#time.read());
   }
 
   /**
@@ -106,16 +107,16 @@ export class Quota {
    */
   permit(weight: number = 1, options?: QuotaAcquireOptions): Promise<QuotaPermit> {
     // The commonest case, without what an async function costs.
-    if (options === undefined && weight === 1 && this.#tryTake(1, normalBand, this.#now())) {
-      return Promise.resolve(new SpentPermit(this, 1, normalBand));
+    if (options === undefined && weight === 1) {
+      const permit = this.#tryTake(1, normalBand, this.#time.read());
+      if (permit !== undefined) return Promise.resolve(permit);
     }
     return this.#permit(weight, options ?? {});
   }
 
-  async #permit(weight: number, options: QuotaAcquireOptions): Promise<QuotaPermit> {
-    const band = bandOf(options.priority);
-    await this.#spend(weight, band, options);
-    return new SpentPermit(this, weight, band);
+  // What is wrong with its arguments rejects.
+  async #permit(weight: number, options: QuotaAcquireOptions): Promise<SpentPermit> {
+    return this.#spend(weight, bandOf(options.priority), options);
   }
 
   /**
@@ -129,10 +130,9 @@ export class Quota {
     checkFunction(task, "task");
     const { weight = 1, signal } = options;
     const context = contextOf(signal, this.#clock);
-    const wait = this.#spend(weight, bandOf(options.priority), options);
+    const spending = this.#spend(weight, bandOf(options.priority), options);
     // Not awaited when there is room: the task begins before run() returns.
-    if (wait !== undefined) await wait;
-    this.#underWay += weight;
+    const permit = spending instanceof Promise ? await spending : spending;
     let outcome: unknown;
     try {
       const value = await task(context);
@@ -142,8 +142,7 @@ export class Quota {
       outcome = error;
       throw error;
     } finally {
-      this.#underWay -= weight;
-      this.observe(outcome);
+      this.observe(outcome, permit);
     }
   }
 
@@ -152,29 +151,38 @@ export class Quota {
    * `statusCode`. What says nothing of a quota is passed over. Never throws.
    *
    * - `RateLimit`, `RateLimit-*`, `X-RateLimit-*` and their kin: what is left is spent evenly until the reset.
-   * - 429, or 503 with `Retry-After`: all wait, until `Retry-After`, or the reset if nothing is left, or for 1 s.
+   * - 429, or 403, 503 and 529 with `Retry-After`: all wait, until `Retry-After`, or the reset if nothing is left, or for 1 s.
+   *
+   * `permit` is that of the call, and says when it was sent: what was sent after it is not counted in the answer, and
+   * an answer that comes late is no news. Without it, the answer counts as one to the latest call.
    */
-  observe(outcome: unknown): void {
-    if (typeof outcome !== "object" || outcome === null) return;
-    const now = this.#now();
-    const date = this.#clock.date();
+  observe(outcome: unknown, permit?: QuotaPermit): void {
     const answer = answerOf(outcome);
-    const fields = answer === undefined ? undefined : rateLimitFields(answer.headers, date);
+    if (answer === undefined) return;
+    const now = this.#time.read();
+    const sent = permit instanceof SpentPermit && permit.host === this ? permit : { at: now, mark: this.#spent };
+    const date = dateOf(answer.headers, this.#clock.date());
+    const fields = rateLimitFields(answer.headers, date);
     if (fields !== undefined) {
-      const reset = fields.reset === undefined ? this.#shortest : Math.ceil(fields.reset * 1000);
-      this.#server.observe(fields, now + reset, this.#underWay, now);
+      const { reset = this.#shortest } = fields;
+      this.#server.observe({ ...fields, reset }, sent, this.#spent, now);
     }
     const asked = retryAfter(outcome, date);
-    if (answer?.status === 429 || (answer?.status === 503 && asked !== undefined)) {
+    if (answer.status === 429 || (asked !== undefined && refusals.has(answer.status))) {
       const untilReset = fields?.remaining === 0 ? fields.reset : undefined;
-      const pause = asked ?? untilReset ?? pauseAfterRefusal;
-      this.#pausedUntil = Math.max(this.#pausedUntil, now + Math.ceil(pause * 1000));
+      // A 429 that says "now", or a time that has passed, did not mean it.
+      const least = answer.status === 429 ? pauseAfterRefusal : 0;
+      const pause = Math.ceil(([asked, untilReset].find((ms = 0) => ms > 0) ?? least) * 1000);
+      // Not if a call was served that was sent when this pause was over: the answer came late.
+      if (sent.at + pause > this.#servedAt) this.#pausedUntil = Math.max(this.#pausedUntil, now + pause);
+    } else if (answer.status !== undefined && answer.status < 500) {
+      this.#servedAt = Math.max(this.#servedAt, sent.at);
     }
     if (this.#line.size > 0) this.#serve();
   }
 
   inspect(): QuotaInspection {
-    const now = this.#now();
+    const now = this.#time.read();
     const { remaining, endsAt } = this.#server;
     return {
       limits: this.#limits.map(({ requests, per, meters }) => ({
@@ -190,7 +198,7 @@ export class Quota {
 
   /** Of a waiter that is canceled. @internal */
   giveUp(waiter: CancelableWaiter, error: unknown): void {
-    this.#line.remove(waiter as WeightedWaiter);
+    this.#line.remove(waiter as QuotaWaiter);
     hooks?.unblocked(this, waiter, false);
     waiter.refuse(error);
     // It may have been what the others waited behind.
@@ -199,29 +207,17 @@ export class Quota {
 
   /** Of a waiter that was admitted and canceled in the same tick. @internal */
   callOff(waiter: CancelableWaiter): void {
-    this.refund((waiter as WeightedWaiter).weight, waiter.band);
+    this.refund((waiter as QuotaWaiter).permit!);
   }
 
   /** @internal */
-  refund(weight: number, band: number): void {
+  refund({ weight, band, at, mark }: SpentPermit): void {
+    const now = this.#time.read();
     for (const { meters } of this.#limits) {
-      for (let each = 0; each < this.#depths[band]!; each++) meters[each]!.refund(weight);
+      for (let each = 0; each < this.#depths[band]!; each++) meters[each]!.refund(weight, now - at);
     }
-    this.#server.refund(weight, this.#now());
+    this.#server.refund(weight, mark, now);
     if (this.#line.size > 0) this.#serve();
-  }
-
-  #now(): number {
-    return Math.floor(this.#clock.now() * 1000);
-  }
-
-  #checkWeight(weight: number): void {
-    checkInteger(weight, "weight", 1);
-    for (const { requests, per } of this.#limits) {
-      if (weight <= requests) continue;
-      const message = `weight ${weight} exceeds ${requests} per ${per / 1000} ms${this.#label()}`;
-      throw new SnowshedError("SNOWSHED_NEVER_FITS", message);
-    }
   }
 
   /** Microseconds until `weight` units of a band may go, if nobody goes before. */
@@ -234,41 +230,48 @@ export class Quota {
     return wait;
   }
 
-  #take(weight: number, band: number, now: number): void {
+  #take(weight: number, band: number, now: number): SpentPermit {
     for (const { meters } of this.#limits) {
       for (let each = 0; each < this.#depths[band]!; each++) meters[each]!.take(weight);
     }
     this.#server.take(weight, now);
+    this.#spent += weight;
+    return new SpentPermit(this, weight, band, now, this.#spent);
   }
 
-  #tryTake(weight: number, band: number, now: number): boolean {
-    if (this.#line.firstOf(band) !== null) return false;
-    if (this.#wait(weight, band, now) > 0) return false;
-    this.#take(weight, band, now);
-    return true;
+  #tryTake(weight: number, band: number, now: number): SpentPermit | undefined {
+    if (this.#line.firstOf(band) !== null) return undefined;
+    return this.#wait(weight, band, now) > 0 ? undefined : this.#take(weight, band, now);
   }
 
-  /** `undefined` when the units were spent at once. */
-  #spend(weight: number, band: number, options: QuotaAcquireOptions): Promise<void> | undefined {
+  #spend(weight: number, band: number, options: QuotaAcquireOptions): SpentPermit | Promise<SpentPermit> {
     const scope = scopeOf(options.signal);
     const timeout = toMilliseconds(options.timeout ?? Number.POSITIVE_INFINITY, "timeout");
-    this.#checkWeight(weight);
+    checkWeight(weight, this.#limits, this.name);
     if (scope?.isAborted) return Promise.reject(scope.abortReason);
-    const now = this.#now();
-    if (this.#tryTake(weight, band, now)) return undefined;
+    const now = this.#time.read();
+    const permit = this.#tryTake(weight, band, now);
+    if (permit !== undefined) return permit;
     const wait = this.#wait(weight, band, now) / 1000;
-    if (wait > timeout || timeout <= 0) return Promise.reject(this.#refusal(`a wait of ${Math.ceil(wait)} ms`, wait));
+    // It may fit, and wait for one before it that does not.
+    const first = this.#line.firstOf(band);
+    const retry = first === null ? wait : Math.max(wait, this.#wait(first.weight, first.band, now) / 1000);
+    if (wait > timeout || timeout <= 0) {
+      return Promise.reject(quotaRefusal(this.name, `a wait of ${Math.ceil(retry)} ms`, retry));
+    }
     if (this.#line.size >= this.#maxQueue) {
       const last = this.#line.lastBelow(band);
-      const refusal = this.#refusal(`${this.#line.size} wait already`, wait);
+      const refusal = quotaRefusal(this.name, `${this.#line.size} wait already`, retry);
       if (last === null) return Promise.reject(refusal);
       this.giveUp(last, refusal);
     }
     return new Promise((resolve, reject) => {
-      const waiter = new WeightedWaiter(this, now / 1000, band, scope !== null, resolve, reject, weight);
+      const admit = resolve as (value?: unknown) => void;
+      const waiter = new QuotaWaiter(this, now / 1000, band, scope !== null, admit, reject, weight);
       scope?.link(waiter);
       if (timeout !== Number.POSITIVE_INFINITY) {
-        const timedOut = () => new DeadlineExceededError(`waited ${timeout} ms for ${weight}${this.#label()}`);
+        const label = this.name === undefined ? "" : ` of "${this.name}"`;
+        const timedOut = () => new DeadlineExceededError(`waited ${timeout} ms for ${weight}${label}`);
         waiter.cancelTimer = this.#clock.setTimeout(() => this.giveUp(waiter, timedOut()), timeout);
       }
       this.#line.push(waiter);
@@ -281,7 +284,7 @@ export class Quota {
   #serve(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
-    const now = this.#now();
+    const now = this.#time.read();
     for (let waiter = this.#line.first; waiter !== null; waiter = this.#line.first) {
       const wait = this.#wait(waiter.weight, waiter.band, now);
       if (wait > 0) {
@@ -289,38 +292,9 @@ export class Quota {
         return;
       }
       this.#line.remove(waiter);
-      this.#take(waiter.weight, waiter.band, now);
+      waiter.permit = this.#take(waiter.weight, waiter.band, now);
       hooks?.unblocked(this, waiter, true);
       waiter.admit();
     }
   }
-
-  #refusal(why: string, wait: number): SnowshedError {
-    const error = new SnowshedError("SNOWSHED_LIMIT_EXCEEDED", `refused by the quota${this.#label()}: ${why}`);
-    // What `retryAfter()` reads.
-    return Object.assign(error, { retryAfter: Math.ceil(wait) });
-  }
-
-  #label(): string {
-    return this.name === undefined ? "" : ` of "${this.name}"`;
-  }
-}
-
-class SpentPermit implements QuotaPermit {
-  readonly weight: number;
-  #quota: Quota | null;
-  readonly #band: number;
-
-  constructor(quota: Quota, weight: number, band: number) {
-    this.#quota = quota;
-    this.weight = weight;
-    this.#band = band;
-  }
-
-  refund(): void {
-    this.#quota?.refund(this.weight, this.#band);
-    this.#quota = null;
-  }
-
-  [Symbol.dispose](): void {}
 }
