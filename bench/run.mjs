@@ -35,6 +35,7 @@ const order = [
   "pool",
   "pool-contended",
   "quota",
+  "quota-keys",
   "fetch",
   "go",
 ];

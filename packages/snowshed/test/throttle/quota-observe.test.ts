@@ -73,13 +73,102 @@ describe("what is left", () => {
     expect(quota.inspect().server).toEqual({ remaining: 50, endsIn: 60_000 });
   });
 
-  test("is less by what is under way and the answer does not know of", async () => {
+  const left = (remaining: number, reset = 8) =>
+    answer(200, { "X-RateLimit-Remaining": String(remaining), "X-RateLimit-Reset": String(reset) });
+  /** Calls, and gives what answers the call. */
+  const call = (quota: Quota) => {
+    let answerIt: (outcome: unknown) => void = () => {};
+    const done = quota.run(() => new Promise((resolve) => (answerIt = resolve)));
+    return async (outcome?: unknown) => {
+      answerIt(outcome);
+      await done;
+    };
+  };
+
+  test("is less by what was sent after the call that was answered, also if that has ended", async () => {
     const quota = quotaOf();
-    const slow = quota.run(() => new Promise<void>((resolve) => clock.setTimeout(resolve, 500)));
-    await quota.run(() => answer(200, { "X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "8" }));
-    expect(quota.inspect().server).toEqual({ remaining: 2, endsIn: 8000 });
-    await clock.advance(500);
-    await slow;
+    const first = call(quota);
+    const [second, third] = [call(quota), call(quota)];
+    quota.tryPermit(2);
+    await third();
+    await first(left(7));
+    expect(quota.inspect().server).toEqual({ remaining: 3, endsIn: 8000 });
+    await second();
+  });
+
+  test("is not less by what was sent before the call that was answered: the service has counted it", async () => {
+    const quota = quotaOf();
+    const slow = call(quota);
+    await call(quota)(left(3));
+    expect(quota.inspect().server).toEqual({ remaining: 3, endsIn: 8000 });
+    await slow();
+    expect(quota.inspect().server).toEqual({ remaining: 3, endsIn: 8000 });
+  });
+
+  test("is said to the call of a permit, when observe() is told which", () => {
+    const quota = quotaOf();
+    const permit = quota.tryPermit();
+    quota.tryPermit(2);
+    quota.observe(left(9), permit);
+    expect(quota.inspect().server?.remaining).toBe(7);
+    const other = quotaOf();
+    other.tryPermit(2);
+    other.observe(left(9), permit); // Of another quota: it says nothing of this one.
+    expect(other.inspect().server?.remaining).toBe(9);
+  });
+
+  test("of an older window is no news when it comes late, and neither pauses nor opens", async () => {
+    const quota = quotaOf();
+    const [late, later] = [call(quota), call(quota)];
+    await call(quota)(left(2, 60));
+    await late(left(500, 1));
+    await later(left(0, 5));
+    expect(quota.inspect().server).toEqual({ remaining: 2, endsIn: 60_000 });
+    // Also when the newer window is over.
+    const latest = call(quota);
+    await call(quota)(left(2, 60));
+    await clock.advance("60s");
+    expect(quota.inspect().server).toBeUndefined();
+    await latest(left(0, 90));
+    expect(quota.inspect().server).toBeUndefined();
+  });
+
+  test("of a window that may have ended while the answer was on its way is passed over", async () => {
+    const quota = quotaOf();
+    const slow = call(quota);
+    await clock.advance("9s");
+    await slow(left(0, 8));
+    expect(quota.inspect().server).toBeUndefined();
+    // But not if the end is a date, or the answer was quick.
+    const dated = { ...methodsOf(), date: () => 1_700_000_000_000 + clock.now() };
+    const other = new Quota({ limits: [{ requests: 10, per: "1s" }], clock: dated });
+    const slower = call(other);
+    await clock.advance("11s");
+    await slower(left(0, 1_700_000_028));
+    expect(other.inspect().server).toEqual({ remaining: 0, endsIn: 8000 });
+  });
+
+  test("of the same window counts, however late it comes", async () => {
+    const quota = quotaOf();
+    const late = call(quota);
+    await call(quota)(left(5, 8));
+    await clock.advance("3s");
+    await late(left(3, 7));
+    // The one after it was not known to that answer.
+    expect(quota.inspect().server).toEqual({ remaining: 2, endsIn: 5000 });
+  });
+
+  test("is given back with a refund only if the service was asked before it", () => {
+    const quota = quotaOf();
+    const early = quota.tryPermit(3);
+    quota.observe(left(10));
+    const after = quota.tryPermit(4);
+    expect(quota.inspect().server?.remaining).toBe(6);
+    early?.refund();
+    expect(quota.inspect().server?.remaining).toBe(6);
+    after?.refund();
+    after?.refund();
+    expect(quota.inspect().server?.remaining).toBe(10);
   });
 
   test("is kept for the important, as far as a share is reserved", async () => {
@@ -121,6 +210,13 @@ describe("a refusal", () => {
     ["a 503 with Retry-After", answer(503, { "Retry-After": "5" }), 5000],
     ["an error that carries it", { response: { status: 429, headers: { "retry-after": "4" } } }, 4000],
     ["an error that wraps it", new Error("x", { cause: { statusCode: 429, headers: { "retry-after": "4" } } }), 4000],
+    ["a 403 with Retry-After, as of GitHub", answer(403, { "Retry-After": "60" }), 60_000],
+    ["a 529 with Retry-After, as of Anthropic", answer(529, { "Retry-After": "6" }), 6000],
+    ["a 429 that says now", answer(429, { "Retry-After": "0" }), 1000],
+    ["a 429 that says a time that has passed", answer(429, { "Retry-After": "Sun, 06 Nov 1960 08:49:37 GMT" }), 1000],
+    ["a 429 that asks for years", answer(429, { "Retry-After": "9".repeat(400) }), 86_400_000],
+    ["a 503 that says now", answer(503, { "Retry-After": "0" }), 0],
+    ["a 403", answer(403), 0],
     ["a 503 that asks for nothing", answer(503), 0],
     ["a 200", answer(200, { "Retry-After": "5" }), 0],
     ["an error that says when to retry, and is no answer", new TransientError("x", { retryAfter: "1s" }), 0],
@@ -128,6 +224,33 @@ describe("a refusal", () => {
     const quota = quotaOf();
     quota.observe(outcome);
     expect(quota.inspect().pausedFor).toBe(pause);
+  });
+
+  test("that comes late does not pause again what was served since", async () => {
+    const quota = quotaOf();
+    const permit = quota.tryPermit();
+    await clock.advance("3s");
+    quota.observe(answer(200), quota.tryPermit());
+    quota.observe(answer(429, { "Retry-After": "4" }), permit); // It was sent 3 s ago: that may not be over.
+    expect(quota.inspect().pausedFor).toBe(4000);
+    await clock.advance("4s");
+    quota.observe(answer(500), quota.tryPermit());
+    quota.observe(answer(429, { "Retry-After": "4" }), permit);
+    expect(quota.inspect().pausedFor).toBe(4000);
+    await clock.advance("4s");
+    quota.observe(answer(200), quota.tryPermit());
+    quota.observe(answer(429, { "Retry-After": "4" }), permit);
+    expect(quota.inspect().pausedFor).toBe(0);
+  });
+
+  test("lasts no longer for a clock that is set back", async () => {
+    let back = 0;
+    const jumping = { ...methodsOf(), date: () => 0, now: () => clock.now() - back };
+    const quota = new Quota({ limits: [{ requests: 10, per: "1s" }], clock: jumping });
+    quota.observe(answer(429, { "Retry-After": "3", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "5" }));
+    back = 3_600_000;
+    expect(quota.inspect()).toMatchObject({ pausedFor: 3000, server: { remaining: 0, endsIn: 5000 } });
+    expect(await passing(quota, 1)).toEqual([5000]);
   });
 
   test("is observed by run(), returned or thrown", async () => {
@@ -158,7 +281,7 @@ describe("what says nothing, or nonsense, changes nothing:", () => {
     ["a value with a status", { status: 429 }],
     ["a hostile object", hostile],
     ["a negative rest", answer(200, { "X-RateLimit-Remaining": "-1", "X-RateLimit-Reset": "8" })],
-    ["a fraction", answer(200, { "X-RateLimit-Remaining": "1.5", "X-RateLimit-Reset": "8" })],
+    ["a window that is over", answer(200, { "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "0" })],
     ["words", answer(200, { "X-RateLimit-Remaining": "lots", "X-RateLimit-Reset": "soon" })],
     ["a field that is too long", answer(200, { RateLimit: `"a";r=0;t=8,${"x".repeat(2000)}` })],
   ])("%s", (_name, outcome) => {
@@ -172,6 +295,12 @@ describe("what says nothing, or nonsense, changes nothing:", () => {
   test("a reset that is years away counts as a day", () => {
     const quota = quotaOf();
     quota.observe(answer(200, { "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "99999999" }));
+    expect(quota.inspect().server?.endsIn).toBe(86_400_000);
+  });
+
+  test("a rest without a reset is of a day at most", () => {
+    const quota = new Quota({ limits: [{ requests: 10, per: "2400h" }], clock });
+    quota.observe(answer(200, { "X-RateLimit-Remaining": "0" }));
     expect(quota.inspect().server?.endsIn).toBe(86_400_000);
   });
 
