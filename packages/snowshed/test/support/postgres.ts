@@ -1,10 +1,10 @@
 import type { ChildProcess } from "node:child_process";
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ServerPrograms } from "./server-programs.ts";
+import { account, findOrInstall, freePort, run, searchPath } from "./server-programs.ts";
 
 export interface PostgresServer {
   readonly connection: {
@@ -21,70 +21,23 @@ export interface PostgresServer {
   readonly remove: () => Promise<void>;
 }
 
-/** Where the programs of PostgreSQL are on Debian and its kin, and elsewhere. */
-function findBinaries(): string | undefined {
-  const root = "/usr/lib/postgresql";
-  const versions = existsSync(root) ? readdirSync(root).toSorted((a, b) => Number(b) - Number(a)) : [];
-  const places = [
-    ...versions.map((version) => join(root, version, "bin")),
-    ...(process.env["PATH"] ?? "").split(":"),
-    "/usr/local/pgsql/bin",
-    "/opt/homebrew/opt/postgresql/bin",
-  ];
-  return places.find((place) => existsSync(join(place, "initdb")) && existsSync(join(place, "postgres")));
-}
-
-async function binaries(): Promise<string> {
-  const found = findBinaries();
-  if (found !== undefined) return found;
-  const isRoot = process.getuid?.() === 0;
-  let said = "";
-  if (isRoot && existsSync("/usr/bin/apt-get")) {
-    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    const install = "apt-get install -y --no-install-recommends postgresql";
-    said = await run("sh", ["-c", `${install} || (apt-get update && ${install})`], { env }).catch(String);
-  }
-  const installed = findBinaries();
-  if (installed !== undefined) return installed;
-  const tried = said === "" ? "" : `\n${said.slice(-2000)}`;
-  throw new Error(
-    `this test needs the programs of a PostgreSQL server (initdb, postgres): install the package "postgresql"${tried}`,
-  );
-}
-
-/** A program's output; rejects with it when the program fails. */
-function run(program: string, args: readonly string[], options: object = {}): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile(program, args, { timeout: 300_000, ...options }, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else reject(new Error(`${program} ${args.join(" ")}: ${error.message}\n${stdout}${stderr}`));
-    });
-  });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return port;
-}
-
-/** The user PostgreSQL runs as: it refuses to run as root. */
-async function account(): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  const [uid, gid] = await Promise.all([run("id", ["-u", "postgres"]), run("id", ["-g", "postgres"])]);
-  return { uid: Number(uid), gid: Number(gid) };
-}
+const programs: ServerPrograms = {
+  server: "PostgreSQL",
+  names: ["initdb", "postgres", "psql"],
+  places: () => {
+    // Where they are on Debian and its kin, and elsewhere.
+    const root = "/usr/lib/postgresql";
+    const versions = existsSync(root) ? readdirSync(root).toSorted((a, b) => Number(b) - Number(a)) : [];
+    const ofDebian = versions.map((version) => join(root, version, "bin"));
+    return [...ofDebian, ...searchPath(), "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql/bin"];
+  },
+  package: "postgresql",
+};
 
 /** A PostgreSQL server of its own for the test, on a free port of this machine, with its data in a directory of its own. */
 export async function startPostgres(maxConnections: number = 100): Promise<PostgresServer> {
-  const place = await binaries();
-  const owner = await account();
+  const place = await findOrInstall(programs);
+  const owner = await account("postgres");
   const directory = mkdtempSync(join(tmpdir(), "snowshed-postgres-"));
   if (owner !== undefined) chownSync(directory, owner.uid, owner.gid);
   const data = join(directory, "data");
