@@ -26,19 +26,22 @@ export class Attempt<R> {
 
   run(call: () => R | PromiseLike<R>, what: string, bound: number, clock: Clock): void {
     let answer: R | PromiseLike<R>;
+    let pending: Promise<R> | null;
     try {
       answer = call();
+      // Looked at in here: what a getter of the user throws is a failure like any other.
+      pending = isThenable(answer) ? Promise.resolve(answer) : null;
     } catch (error) {
       return this.fail(error);
     }
-    if (!isThenable(answer)) return this.#succeed(answer);
+    if (pending === null) return this.#succeed(answer as R);
     // Over already, when the call itself closed the pool.
     if (bound !== Number.POSITIVE_INFINITY && !this.#isOver) {
       const timedOut = (): unknown => new DeadlineExceededError(`${what} took longer than ${bound} ms`);
-      // Whoever waits for it has a timer that keeps the process running; if nobody does, it need not.
-      this.#cancelTimer = clock.setTimeout(() => this.fail(timedOut()), bound, false);
+      // It keeps the process running: close() may wait for it, and so may a caller without a timeout.
+      this.#cancelTimer = clock.setTimeout(() => this.fail(timedOut()), bound);
     }
-    Promise.resolve(answer).then(
+    pending.then(
       (value) => this.#succeed(value),
       (error: unknown) => this.fail(error),
     );

@@ -136,10 +136,12 @@ export class LeakWatch<T> {
     this.#leaks++;
     // What leaks once leaks again: next time it is known where.
     this.#tracesAll ||= lease.trace === null;
+    const isOff = this.#threshold === Number.POSITIVE_INFINITY;
+    const why = isOff ? "leakThreshold is Infinity" : "too many were acquired in this millisecond";
     this.#onLeak({
       resource: lease.entry.resource,
       heldFor: age(lease, now),
-      acquiredAt: lease.trace?.frames ?? "not recorded this time: too many were acquired in this millisecond",
+      acquiredAt: lease.trace?.frames ?? `not recorded this time: ${why}`,
       forgotten: isForgotten,
     });
   }

@@ -52,7 +52,7 @@ export class Lease<T> implements QueueNode<Lease<T>> {
  * @internal
  */
 export class Trace {
-  declare readonly stack: string;
+  declare readonly stack: unknown;
 
   /** `below`: the function that its user called, and which is no part of it. */
   constructor(below: (...args: never[]) => unknown) {
@@ -61,8 +61,10 @@ export class Trace {
 
   /** One frame a line. */
   get frames(): string {
-    const lines = this.stack.split("\n").filter((line) => /^\s+at /.test(line));
-    return lines.map((line) => line.trim()).join("\n");
+    // It need not be text: `Error.stackTraceLimit` and `Error.prepareStackTrace` belong to the program.
+    const lines = String(this.stack).split("\n");
+    const frames = lines.filter((line) => /^\s+at /.test(line));
+    return frames.map((line) => line.trim()).join("\n");
   }
 }
 

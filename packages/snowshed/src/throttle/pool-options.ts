@@ -81,6 +81,6 @@ export interface PoolInspection {
   readonly refused: number;
   /** How many leaks were ever reported. */
   readonly leaks: number;
-  /** What `create`, `validate` or `destroy` failed with last. */
+  /** What `create`, `validate` or `destroy` failed with last, or what a resource was given up as broken for. */
   readonly lastError: unknown;
 }

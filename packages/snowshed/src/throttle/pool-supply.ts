@@ -12,8 +12,9 @@ import { PoolEntry } from "./pool-lease.ts";
 const destroyBound = 3000;
 /** By what part of `maxAge` a resource may be destroyed earlier. */
 const ageJitter = 0.1;
-/** Between attempts to create, while they fail. Less than the default `acquireTimeout`: a caller sees at least one. */
-const createBackoff = new BackoffSchedule({ initial: 100, maximum: 2000, jitter: "none" });
+/** Between attempts to create, while they fail: less than the default `acquireTimeout`, so a caller sees at least one. */
+const longestPause = 2000;
+const createBackoff = new BackoffSchedule({ initial: 100, maximum: longestPause, jitter: "none" });
 
 /** What a {@link PoolSupply} does, checked and in milliseconds. */
 export interface SupplyPlan<T> {
@@ -26,6 +27,8 @@ export interface SupplyPlan<T> {
   readonly bound: number;
   readonly idleTimeout: number;
   readonly maxAge: number;
+  /** Whether what is given back is kept; if not, `destroy` hands it to somebody who may lend it again at once. */
+  readonly reuse: boolean;
   readonly context: Context;
 }
 
@@ -70,6 +73,9 @@ export class PoolSupply<T> {
   readonly #contexts = new Set<CancelContext>();
   #failedInRow = 0;
   #cancelBackoff: (() => void) | null = null;
+  #retryAt = 0;
+  /** Whether the process is kept running until then. */
+  #retryIsAwaited = false;
   #cancelSweep: (() => void) | null = null;
   #sweepAt = Number.POSITIVE_INFINITY;
   #isSupplying = false;
@@ -111,7 +117,10 @@ export class PoolSupply<T> {
         const entry = isMissing ? this.idle.tail : null;
         if (entry !== null) this.#check(entry);
         else if ((isMissing || this.size - this.destroying < this.#plan.min) && this.#mayCreate) this.#create();
-        else return;
+        else {
+          if (isMissing) this.#awaitRetry();
+          return;
+        }
       }
     } finally {
       this.#isSupplying = false;
@@ -119,20 +128,12 @@ export class PoolSupply<T> {
   }
 
   destroy(entry: PoolEntry<T>, isBroken: boolean): void {
-    const { destroy } = this.#plan;
     this.destroying++;
     if (isBroken) this.broken++;
-    const ended = (): void => {
+    this.#dispose(entry.resource, isBroken, () => {
       this.destroying--;
-      this.#known.delete(entry.resource);
       this.#freed();
-    };
-    const failed = (error: unknown): void => {
-      this.lastError = error;
-      ended();
-    };
-    const attempt = new Attempt<unknown>({ done: ended, failed });
-    attempt.run(() => destroy?.(entry.resource, isBroken), "destroy", destroyBound, this.#clock);
+    });
     // It is no longer one of `min`.
     this.supply();
   }
@@ -175,7 +176,7 @@ export class PoolSupply<T> {
         over();
         this.#createFailed(error);
         // Whatever it has started is of no use any more.
-        context.abort(new Cancellation(error, false, toCancellation(error)));
+        context.abort(cancellationFor(error));
       },
       late: (resource) => this.#discard(resource),
     });
@@ -210,31 +211,52 @@ export class PoolSupply<T> {
     // Those that were begun together fail together, and count as one.
     if (this.#cancelBackoff === null && !this.#isClosed) {
       const ceiling = createBackoff.delay(++this.#failedInRow, 0, this.#clock);
-      const retry = (): void => {
-        this.#cancelBackoff = null;
-        this.supply();
-      };
-      // Whoever waits has a timer that keeps the process running.
-      this.#cancelBackoff = this.#clock.setTimeout(retry, ceiling * (0.5 + 0.5 * this.#clock.random()), false);
+      this.#retryIn(ceiling * (0.5 + 0.5 * this.#clock.random()), false);
     }
     this.size--;
     if (!this.#isClosed) this.#host.createFailed(error);
     this.#goOn();
   }
 
+  #retryIn(ms: number, isAwaited: boolean): void {
+    const retry = (): void => {
+      this.#cancelBackoff = null;
+      this.supply();
+    };
+    this.#retryAt = this.#clock.now() + ms;
+    this.#retryIsAwaited = isAwaited;
+    this.#cancelBackoff = this.#clock.setTimeout(retry, ms, isAwaited);
+  }
+
+  /** Somebody waits for the next attempt, maybe without a timeout: the process must not end before it. */
+  #awaitRetry(): void {
+    if (this.#cancelBackoff === null || this.#retryIsAwaited) return;
+    this.#cancelBackoff();
+    // At most the longest pause, also when the clock was set back.
+    this.#retryIn(Math.min(longestPause, Math.max(0, this.#retryAt - this.#clock.now())), true);
+  }
+
   /** One that came when its place had been given up. */
   #discard(resource: T): void {
     if (this.#known.has(resource)) return;
+    if (isIdentity(resource)) this.#known.add(resource);
+    this.#dispose(resource, false, () => {});
+  }
+
+  /** Has it destroyed. Until that has ended, `create` must not return it. */
+  #dispose(resource: T, isBroken: boolean, ended: () => void): void {
+    const { destroy, reuse } = this.#plan;
+    if (!reuse) this.#known.delete(resource);
+    const done = (): void => {
+      if (reuse) this.#known.delete(resource);
+      ended();
+    };
     const failed = (error: unknown): void => {
       this.lastError = error;
+      done();
     };
-    const { destroy } = this.#plan;
-    new Attempt<unknown>({ done: () => {}, failed }).run(
-      () => destroy?.(resource, false),
-      "destroy",
-      destroyBound,
-      this.#clock,
-    );
+    const attempt = new Attempt<unknown>({ done, failed });
+    attempt.run(() => destroy?.(resource, isBroken), "destroy", destroyBound, this.#clock);
   }
 
   /** Takes an idle one out to see whether it can be offered. */
@@ -304,7 +326,18 @@ export class PoolSupply<T> {
         this.destroy(entry, false);
       } else next = Math.min(next, entry.expiresAt, isSpare ? entry.idleSince + idleTimeout : next);
     }
-    this.#sweepBy(next, now);
+    // Unless a `destroy` of the user has closed the pool.
+    if (!this.#isClosed) this.#sweepBy(next, now);
+  }
+}
+
+/** Why the context of a `create` that failed is aborted. */
+function cancellationFor(error: unknown): Cancellation {
+  try {
+    return new Cancellation(error, false, toCancellation(error));
+  } catch {
+    // It cannot be looked at: a getter that throws, a revoked proxy.
+    return new Cancellation(error, false);
   }
 }
 

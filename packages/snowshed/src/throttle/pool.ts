@@ -93,7 +93,7 @@ export class Pool<T> implements AsyncDisposable {
     const context = clock === systemClock ? Context.background : Context.root({ clock });
     this.#context = context;
     this.#leases = new LeakWatch(threshold, onLeak ?? warnOfLeaks(this.#label), clock);
-    const plan = { create, destroy, validate, max, min, bound, idleTimeout, maxAge, context };
+    const plan = { create, destroy, validate, max, min, bound, idleTimeout, maxAge, reuse: this.#reuse, context };
     this.#supply = new PoolSupply(plan, this);
     hooks?.resourceCreated(this, "pool", this.name, max);
     this.#supply.supply();
@@ -164,6 +164,7 @@ export class Pool<T> implements AsyncDisposable {
     const found = this.#lease(options, this.run, itself);
     // Not awaited when one is idle: the task begins before run() returns.
     const lease = found instanceof Lease ? found : await found;
+    if (lease.isOver) throw this.#closedError();
     let value: R;
     try {
       value = await task(lease.entry.resource, context);
@@ -297,7 +298,7 @@ export class Pool<T> implements AsyncDisposable {
 
   #tryLease(at: number, below: Entrance): Lease<T> | null {
     // Where one is idle, nobody waits.
-    const entry = this.#supply.take(at);
+    const entry = this.#isClosed ? null : this.#supply.take(at);
     return entry === null ? null : this.#lend(entry, at, this.#leases.trace(at, below));
   }
 
@@ -307,10 +308,11 @@ export class Pool<T> implements AsyncDisposable {
     const timeout = options.timeout === undefined ? this.#expiry.ms : toMilliseconds(options.timeout, "timeout");
     const band = bandOf(options.priority);
     if (scope?.isAborted) throw scope.abortReason;
-    if (this.#isClosed) throw this.#closedError();
     const at = this.#clock.now();
     const lease = this.#tryLease(at, below);
     if (lease !== null) return lease;
+    // After that: on the way a `destroy` of the user may have closed the pool.
+    if (this.#isClosed) throw this.#closedError();
     if (timeout <= 0) throw this.#refusal("none is idle");
     // Whoever can have a place that is neither held nor being given up is no part of the queue.
     if (this.pending >= this.#maxQueue + this.max - this.held - this.#supply.destroying) {

@@ -1,8 +1,9 @@
 // Code of the user that throws, hangs, answers late, or answers what it must not: no place is lost, and the next in line
 // is served.
 import { DeadlineExceededError } from "snowshed";
+import type { Pool } from "snowshed/throttle";
 import { describe, expect, test } from "vitest";
-import { clock, useFakeTime } from "../support/fake-time.ts";
+import { clock, root, useFakeTime } from "../support/fake-time.ts";
 import { deferred, drained, observe, outcome } from "../support/promises.ts";
 import { Answers, Connection, Service, usePools } from "./connections.ts";
 
@@ -128,6 +129,81 @@ describe("a create that fails", () => {
   });
 });
 
+/** What throws when it is looked at. */
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
+class Odd {
+  get then(): never {
+    throw new Error("then was read");
+  }
+}
+
+const namelessError = {
+  get name(): never {
+    throw new Error("name was read");
+  },
+};
+
+describe("an error that is strange", () => {
+  test.each<readonly [string, unknown]>([
+    ["nothing", undefined],
+    ["null", null],
+    ["a symbol", Symbol("no")],
+    ["an object whose name cannot be read", namelessError],
+    ["a revoked proxy", revoked()],
+  ])("such as %s, reaches who waits, and no place is lost", async (_name, error) => {
+    for (const create of [
+      () => Promise.reject(error),
+      () => {
+        throw error;
+      },
+    ]) {
+      const pool = makePool({ create, max: 1, min: 1 });
+      await drained();
+      const waiting = observe(pool.permit());
+      await clock.advance(100);
+      expect(waiting.outcome.status).toBe("rejected");
+      expect((waiting.outcome as { readonly reason: unknown }).reason === error).toBe(true);
+      const { createFailures, lastError } = pool.inspect();
+      expect([pool.size, pool.pending, createFailures, lastError === error]).toEqual([0, 0, 2, true]);
+    }
+  });
+
+  test("leaves no place behind when a task fails with it", async () => {
+    const pool = makePool({ ...new Service().calls, max: 1 });
+    for (const error of [undefined, null, namelessError, revoked()]) {
+      const failed = await outcome(pool.run(() => Promise.reject(error)));
+      expect([failed.status, pool.held, pool.pending]).toEqual(["rejected", 0, 0]);
+    }
+    expect(await pool.run(() => "works")).toBe("works");
+  });
+});
+
+describe("an answer that cannot be looked at", () => {
+  test("of create is a failure", async () => {
+    const pool = makePool({ create: () => new Odd(), max: 1 });
+    for (let round = 0; round < 2; round++) {
+      const waiting = observe(pool.permit());
+      await clock.advance(100);
+      expect(waiting.outcome).toMatchObject({ status: "rejected", reason: { message: "then was read" } });
+      expect([pool.size, pool.pending, pool.inspect().creating]).toEqual([0, 0, 0]);
+    }
+  });
+
+  test("of validate and destroy is one, too", async () => {
+    const service = new Service();
+    const odd = new Odd() as never;
+    const pool = makePool({ create: service.create, max: 1, validate: () => odd, destroy: () => odd });
+    await pool.run(() => {});
+    expect(await pool.run(({ id }) => id)).toBe(2);
+    expect(pool.inspect()).toMatchObject({ size: 1, idle: 1, validating: 0, destroying: 0 });
+  });
+});
+
 describe("a create that hangs", () => {
   test("is given up after acquireTimeout, with its context; what comes late is destroyed", async () => {
     const answers = new Answers<Connection>();
@@ -218,6 +294,34 @@ describe("a create that returns", () => {
     answers.calls[0]!.resolve(same);
     await drained();
     expect([next.outcome.status, destroyed, pool.held]).toEqual(["fulfilled", [], 1]);
+  });
+
+  test("late, and again while that is being destroyed, is an error", async () => {
+    const answers = new Answers<Connection>();
+    const destroyed: Connection[] = [];
+    const end = deferred();
+    const destroy = (each: Connection): Promise<void> => {
+      destroyed.push(each);
+      return end.promise;
+    };
+    const pool = makePool({ create: answers.create, max: 1, destroy });
+    void observe(pool.permit());
+    await clock.advance(3000);
+    const same = new Connection(1);
+    answers.calls[0]!.resolve(same);
+    const next = observe(pool.permit());
+    await clock.advance(100);
+    answers.calls[1]!.resolve(same);
+    await drained();
+    expect(next.outcome).toMatchObject({ status: "rejected", reason: { code: "SNOWSHED_INVALID_ARGUMENT" } });
+    expect([destroyed, pool.held, pool.size]).toEqual([[same], 0, 0]);
+    end.resolve();
+    // The control: when it has ended it may come again.
+    const third = observe(pool.permit());
+    await clock.advance(200);
+    answers.calls[2]!.resolve(same);
+    await drained();
+    expect(third.outcome).toMatchObject({ status: "fulfilled", value: { resource: same } });
   });
 
   test("the same number twice is none", async () => {
@@ -368,6 +472,81 @@ describe("destroy", () => {
       [1, true],
       [2, false],
     ]);
+  });
+});
+
+describe("close() inside code of the user", () => {
+  test("called by the destroy of an old one: who asked is told at once that it is closed", async () => {
+    let asleep = 0;
+    const sleeping = {
+      now: () => clock.now() + asleep,
+      date: () => clock.date(),
+      random: () => 0,
+      setTimeout: clock.setTimeout.bind(clock),
+    };
+    const closings: Promise<void>[] = [];
+    const pool: Pool<Connection> = makePool({
+      create: () => new Connection(1),
+      destroy: () => closings.push(pool.close()),
+      clock: sleeping,
+      acquireTimeout: Number.POSITIVE_INFINITY,
+    });
+    await pool.run(() => {});
+    asleep = 60 * 60_000;
+    const late = observe(pool.permit());
+    await drained();
+    expect(late.outcome).toMatchObject({ status: "rejected", reason: { code: "SNOWSHED_POOL_CLOSED" } });
+    await Promise.all(closings);
+    expect([pool.size, pool.pending]).toEqual([0, 0]);
+  });
+
+  test("called by the destroy of one that got old while it was idle: no timer stays", async () => {
+    const service = new Service();
+    const pool = makePool({
+      ...service.calls,
+      maxAge: "60s",
+      idleTimeout: "1h",
+      destroy: (each, broken) => {
+        service.destroy(each, broken);
+        void pool.close();
+      },
+    });
+    const old = await pool.permit();
+    await clock.advance("30s");
+    await pool.run(() => {});
+    old.release();
+    expect(pool.idle).toBe(2);
+    await clock.advance("30s");
+    expect([service.open, pool.size, clock.pending]).toEqual([[], 0, 0]);
+  });
+
+  test("lends nothing any more, also not what is about to be destroyed", async () => {
+    const lent: unknown[] = [];
+    const pool: Pool<Connection> = makePool({
+      create: new Service().create,
+      destroy: () => lent.push(pool.tryPermit()),
+    });
+    const permits = await Promise.all([pool.permit(), pool.permit()]);
+    for (const permit of permits) permit.release();
+    await pool.close();
+    expect(lent).toEqual([undefined, undefined]);
+  });
+
+  test("by force, in the tick in which a caller gets its turn: its task does not run", async () => {
+    const service = new Service();
+    const pool = makePool({ ...service.calls, max: 1 });
+    const holder = await pool.permit();
+    const ran: string[] = [];
+    const waiting = observe(pool.run(() => ran.push("ran")));
+    const canceled = observe(pool.run(() => ran.push("ran"), { signal: root.withCancel() }));
+    holder.release();
+    const end = observe(pool.close({ timeout: 0 }));
+    await drained();
+    expect([waiting.outcome, canceled.outcome]).toMatchObject([
+      { status: "rejected", reason: { code: "SNOWSHED_POOL_CLOSED" } },
+      { status: "rejected", reason: { code: "SNOWSHED_POOL_CLOSED" } },
+    ]);
+    expect([ran, end.outcome.status, service.open]).toEqual([[], "rejected", []]);
   });
 });
 

@@ -129,6 +129,20 @@ describe("what is held too long", () => {
     expect(seen).toEqual([1, 2]);
   });
 
+  test("is reported where the program has taken the stacks of errors for itself", async () => {
+    const leaks: PoolLeak<Connection>[] = [];
+    const pool = makePool({ ...new Service().calls, leakThreshold: "1s", onLeak: (leak) => leaks.push(leak) });
+    await pool.permit();
+    const before = Error.prepareStackTrace;
+    Error.prepareStackTrace = (_error, frames) => frames;
+    try {
+      await clock.advance("1s");
+    } finally {
+      Error.prepareStackTrace = before;
+    }
+    expect(leaks).toMatchObject([{ resource: { id: 1 }, heldFor: 1000 }]);
+  });
+
   test("by default is a warning, once for each place", async () => {
     const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
     try {
