@@ -8,8 +8,8 @@ const codes: readonly string[] = `
   UND_ERR_SOCKET UND_ERR_CLOSED UND_ERR_DESTROYED
   CONNECTION_CLOSED CONNECTION_DESTROYED CONNECTION_ENDED
   PROTOCOL_CONNECTION_LOST PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR PROTOCOL_ENQUEUE_AFTER_QUIT PROTOCOL_PACKETS_OUT_OF_ORDER
-  PROTOCOL_SEQUENCE_TIMEOUT ER_SERVER_SHUTDOWN ER_QUERY_TIMEOUT
-  08* 57P01 57P02 57P05 25P03
+  PROTOCOL_SEQUENCE_TIMEOUT ER_SERVER_SHUTDOWN ER_QUERY_TIMEOUT ER_CONNECTION_KILLED ER_CLIENT_INTERACTION_TIMEOUT
+  08* 57P01 57P02 57P04 57P05 25P03 25P04
   ABORT_ERR SNOWSHED_CANCELED SNOWSHED_DEADLINE_EXCEEDED
 `
   .trim()
@@ -24,6 +24,7 @@ const messages: readonly string[] = [
   "Connection terminated",
   "Connection ended unexpectedly",
   "Connection lost",
+  "Connection was killed",
   "Query read timeout",
   "Can't add new command when connection is in closed state",
 ];
@@ -54,6 +55,8 @@ export function isConnectionError(error: unknown): boolean {
 
 function saysSo(error: object): boolean {
   if (isOfConnection(read(error, "code")) || isOfConnection(read(error, "sqlState"))) return true;
+  // What clients of MySQL and MariaDB call an error that ends the connection, whatever its code.
+  if (read(error, "fatal") === true) return true;
   if (names.has(read(error, "name"))) return true;
   const message = read(error, "message");
   return typeof message === "string" && messages.some((beginning) => message.startsWith(beginning));

@@ -16,6 +16,11 @@ export interface MysqlPoolLike<C> {
   getConnection(): Promise<C>;
 }
 
+/** What `mysql2` calls a pool, with its callbacks. */
+export interface MysqlCallbackPoolLike<C> {
+  promise(): MysqlPoolLike<C>;
+}
+
 /** A pool of `generic-pool` or `tarn`. */
 export interface GenericPoolLike<C> {
   acquire(): PromiseLike<C> | { readonly promise: PromiseLike<C> };
@@ -63,8 +68,11 @@ interface Lender<C> {
  * `close()`, which waits for holders and leaves the pool behind it open.
  *
  * A client comes from that pool for each caller and goes back after it, so its own settings for idle and old ones hold.
- * One that broke is not given back but removed, as the client's own `release(true)` or `destroy()` does it, if it has
- * one. So is one that emitted `"error"` while it was held; without a listener that would have ended the process.
+ * Leave that to the guard: a task must not release its client.
+ *
+ * A client that broke is not given back but removed: by `release(true)` of pg, by `destroy()` of mysql2 and generic-pool.
+ * tarn destroys what its `validate` says no to, so the guard puts a `validate` of its own before that. Removed, too, is
+ * one that emitted `"error"` while it was held; without a listener that would have ended the process.
  *
  * @example
  * ```ts
@@ -81,7 +89,7 @@ export function guardPool<P extends PgPoolLike>(
   options?: GuardPoolOptions<PgClientOf<P>>,
 ): Pool<PgClientOf<P>>;
 export function guardPool<C extends { release(): unknown; destroy(): unknown }>(
-  pool: MysqlPoolLike<C>,
+  pool: MysqlPoolLike<C> | MysqlCallbackPoolLike<C>,
   options?: GuardPoolOptions<C>,
 ): Pool<C>;
 export function guardPool<C>(pool: GenericPoolLike<C>, options?: GuardPoolOptions<C>): Pool<C>;
@@ -100,10 +108,13 @@ export function guardPool<C>(pool: object, options: GuardPoolOptions<C> = {}): P
     reuse: false,
     create: async () => {
       const client = await lender.take();
-      failed.set(
-        client,
-        listen(client, () => broken.add(client)),
-      );
+      // There already: the pool behind lends it twice, which is an error. What listens to it must not be forgotten.
+      if (!failed.has(client)) {
+        failed.set(
+          client,
+          listen(client, () => broken.add(client)),
+        );
+      }
       return client;
     },
     destroy: (client, isBroken) => {
@@ -126,6 +137,22 @@ function listen(client: unknown, onError: () => void): () => void {
   const emitter = client as Emitter;
   emitter.on("error", onError);
   return () => void emitter.off("error", onError);
+}
+
+const refused = new WeakMap<object, WeakSet<object>>();
+
+/** Has a pool of tarn destroy a client that is given back: it does so where its `validate` says no, and in no other way. */
+function refuse(pool: object, client: unknown): void {
+  const validate = read(pool, "validate");
+  if (typeof validate !== "function" || !isObject(client)) return;
+  let clients = refused.get(pool);
+  if (clients === undefined) {
+    const all = (clients = new WeakSet());
+    refused.set(pool, all);
+    const isValid = (each: object): unknown => !all.has(each) && (validate as Callable).call(pool, each);
+    Object.assign(pool, { validate: isValid });
+  }
+  clients.add(client);
 }
 
 type Callable = (...args: readonly unknown[]) => unknown;
@@ -166,9 +193,12 @@ function lenderOf<C>(pool: object): Lender<C> {
         const pending = call(pool, "acquire") as PromiseLike<C> | { readonly promise: PromiseLike<C> };
         return "promise" in pending ? pending.promise : pending;
       },
-      // That of generic-pool. The one of tarn, of the same name, ends the whole pool.
-      giveBack: (client, broken) =>
-        call(pool, broken && has(pool, "isBorrowedResource") ? "destroy" : "release", client),
+      // The `destroy` of generic-pool. The one of tarn, of the same name, ends the whole pool.
+      giveBack: (client, broken) => {
+        const canRemove = has(pool, "isBorrowedResource");
+        if (broken && !canRemove) refuse(pool, client);
+        return call(pool, broken && canRemove ? "destroy" : "release", client);
+      },
       max: at("max"),
     };
   }

@@ -1,12 +1,16 @@
 // A guard in front of pools of each kind: what it asks of them, and what it gives back.
 import { EventEmitter } from "node:events";
+import { createPool as createGenericPool } from "generic-pool";
 import { Pool as PgPool } from "pg";
 import type { PoolClient } from "pg";
 import type { Pool, PoolLeak } from "snowshed/throttle";
 import { guardPool } from "snowshed/throttle";
+import { Pool as TarnPool } from "tarn";
 import { afterEach, describe, expect, expectTypeOf, test } from "vitest";
 import { clock, root, useFakeTime } from "../support/fake-time.ts";
 import { deferred, drained, observe, outcome } from "../support/promises.ts";
+import type { Connection } from "./connections.ts";
+import { Service } from "./connections.ts";
 
 useFakeTime();
 
@@ -117,7 +121,193 @@ describe.each(kinds)("in front of a pool of %s", (_name, guard, ends) => {
   });
 });
 
+/** A real pool, of packages that lend whatever their user makes. */
+interface RealPool {
+  guard(options?: { readonly limit?: number; readonly acquireTimeout?: number }): Pool<Connection>;
+  /** Of somebody who does not use the guard. */
+  take(): PromiseLike<Connection>;
+  giveBack(connection: Connection): unknown;
+  /** How many it has lent, how many wait for one, how many there are. */
+  counts(): readonly [number, number, number];
+  end(): Promise<unknown>;
+}
+
+function realGenericPool(service: Service, max: number): RealPool {
+  const pool = createGenericPool(
+    {
+      create: () => service.create(),
+      destroy: async (connection: Connection) => service.destroy(connection, false),
+    },
+    { max },
+  );
+  return {
+    guard: (options = {}) => {
+      const guarded = guardPool(pool, { clock, ...options });
+      expectTypeOf(guarded).toEqualTypeOf<Pool<Connection>>();
+      return guarded;
+    },
+    take: () => pool.acquire(),
+    giveBack: (connection) => pool.release(connection),
+    counts: () => [pool.borrowed, pool.pending, pool.size],
+    end: () => pool.drain().then(() => pool.clear()),
+  };
+}
+
+function realTarnPool(service: Service, max: number): RealPool {
+  const pool = new TarnPool<Connection>({
+    create: () => service.create(),
+    destroy: (connection) => service.destroy(connection, false),
+    min: 0,
+    max,
+  });
+  return {
+    guard: (options = {}) => {
+      const guarded = guardPool(pool, { clock, ...options });
+      expectTypeOf(guarded).toEqualTypeOf<Pool<Connection>>();
+      return guarded;
+    },
+    take: () => pool.acquire().promise,
+    giveBack: (connection) => pool.release(connection),
+    counts: () => [pool.numUsed(), pool.numPendingAcquires(), pool.numUsed() + pool.numFree()],
+    end: () => pool.destroy(),
+  };
+}
+
+describe.each<readonly [string, (service: Service, max: number) => RealPool]>([
+  ["generic-pool", realGenericPool],
+  ["tarn", realTarnPool],
+])("in front of a real pool of %s", (_name, make) => {
+  test("clients are kept, and one that broke is not lent again", async () => {
+    const service = new Service();
+    const real = make(service, 2);
+    const guard = real.guard();
+    expect(guard.max).toBe(2);
+    const ids = [await guard.run(({ id }) => id), await guard.run(({ id }) => id)];
+    await expect(guard.run(() => Promise.reject(lost))).rejects.toBe(lost);
+    ids.push(await guard.run(({ id }) => id));
+    await expect(guard.run(() => Promise.reject(new Error("of the program")))).rejects.toThrow("of the program");
+    ids.push(await guard.run(({ id }) => id));
+    expect([ids, service.made[0]!.state, real.counts()]).toEqual([[1, 1, 2, 2], "closed", [0, 0, 1]]);
+    await guard.close();
+    await real.end();
+  });
+
+  test("many callers, more of them let in than there are clients: all are served, none is lost", async () => {
+    const service = new Service();
+    const real = make(service, 2);
+    const guard = real.guard({ limit: 5 });
+    const inUse = new Set<Connection>();
+    const task = async (connection: Connection): Promise<void> => {
+      expect(inUse.has(connection)).toBe(false);
+      inUse.add(connection);
+      await drained();
+      inUse.delete(connection);
+    };
+    await Promise.all(Array.from({ length: 100 }, () => guard.run(task)));
+    expect([guard.inspect().createFailures, service.attempts, real.counts()]).toEqual([0, 2, [0, 0, 2]]);
+    await guard.close();
+    await real.end();
+  });
+
+  test("what comes too late is given back", async () => {
+    const real = make(new Service(), 1);
+    const guard = real.guard({ acquireTimeout: 1000 });
+    const connection = await real.take();
+    const waiting = observe(guard.permit());
+    await clock.advance(1000);
+    expect([waiting.outcome.status, guard.size, real.counts()]).toEqual(["rejected", 0, [1, 1, 1]]);
+    await real.giveBack(connection);
+    await drained();
+    expect(real.counts()).toEqual([0, 0, 1]);
+    // And the guard goes on: after a pause, since the last attempt had failed.
+    const next = observe(guard.run(({ id }) => id));
+    await clock.advance(100);
+    expect(next.outcome).toEqual({ status: "fulfilled", value: 1 });
+    await guard.close();
+    await real.end();
+  });
+
+  test("a permit that is destroyed leaves its place free", async () => {
+    const service = new Service();
+    const real = make(service, 1);
+    const guard = real.guard();
+    for (let round = 0; round < 3; round++) {
+      const permit = await guard.permit();
+      permit.destroy();
+    }
+    await guard.run(() => {});
+    expect([service.made.length, real.counts()]).toEqual([4, [0, 0, 1]]);
+    await guard.close();
+    await real.end();
+  });
+});
+
+test("in front of a pool of tarn with a validate of its own, that one is still asked", async () => {
+  const service = new Service();
+  const asked: number[] = [];
+  const invalid = new Set<number>();
+  const validate = ({ id }: Connection): boolean => {
+    asked.push(id);
+    return !invalid.has(id);
+  };
+  const create = (): Promise<Connection> => service.create();
+  const destroy = (each: Connection): void => service.destroy(each, false);
+  const tarn = new TarnPool<Connection>({ create, destroy, validate, min: 0, max: 1 });
+  const ids: number[] = [];
+  // Two guards in front of one pool, as two parts of a program may have them.
+  for (const guard of [guardPool(tarn, { clock }), guardPool(tarn, { clock })]) {
+    await guard.run(({ id }) => ids.push(id));
+    await guard.run(() => Promise.reject(lost)).catch(() => {});
+    await guard.run(({ id }) => ids.push(id));
+    invalid.add(ids.at(-1)!);
+    await guard.run(({ id }) => ids.push(id));
+    await guard.close();
+  }
+  expect([ids, asked.length > 0]).toEqual([[1, 2, 3, 3, 4, 5], true]);
+  await tarn.destroy();
+});
+
 describe("a guard", () => {
+  test("gets a client again that it has given back, before it was told that this has ended", async () => {
+    const client = { id: 1 };
+    let free = true;
+    const waiting: ((lent: typeof client) => void)[] = [];
+    const behind = {
+      max: 2,
+      acquire: () =>
+        new Promise<typeof client>((resolve) => {
+          if (!free) waiting.push(resolve);
+          else {
+            free = false;
+            resolve(client);
+          }
+        }),
+      release: async (): Promise<void> => {
+        const next = waiting.shift();
+        if (next === undefined) free = true;
+        else next(client);
+        await drained();
+      },
+    };
+    const pool = guardPool(behind, { clock });
+    const ids = await Promise.all([1, 2, 3].map(() => pool.run(({ id }) => id)));
+    expect([ids, pool.inspect().createFailures]).toEqual([[1, 1, 1], 0]);
+    await pool.close();
+    expect(free).toBe(true);
+  });
+
+  test("lends no client twice, though the pool behind it does, and listens no longer in the end", async () => {
+    const released: unknown[] = [];
+    const client = Object.assign(new EventEmitter(), { release: (broken?: boolean) => released.push(broken) });
+    const pool = guardPool({ options: { max: 2 }, connect: async () => client }, { clock });
+    const first = await pool.permit();
+    const second = await outcome(pool.permit());
+    expect(second).toMatchObject({ status: "rejected", reason: { code: "SNOWSHED_INVALID_ARGUMENT" } });
+    first.release();
+    expect([released, client.listenerCount("error"), pool.size]).toEqual([[false], 0, 0]);
+    await pool.close();
+  });
+
   test("has the types of the client", () => {
     const pg = new PgPool({ max: 7 });
     const guarded = guardPool(pg);

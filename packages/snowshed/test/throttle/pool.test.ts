@@ -141,6 +141,12 @@ describe("a task that fails", () => {
     ["a server that shuts down", Object.assign(new Error("terminating"), { code: "57P01" }), true],
     ["a lost connection by sqlState", Object.assign(new Error("gone"), { sqlState: "08S01" }), true],
     ["a lost connection by its message", new Error("Connection terminated unexpectedly"), true],
+    ["a transaction that took too long", Object.assign(new Error("terminating"), { code: "25P04" }), true],
+    ["a database that was dropped", Object.assign(new Error("terminating"), { code: "57P04" }), true],
+    ["a connection that was killed", Object.assign(new Error("killed"), { code: "ER_CONNECTION_KILLED" }), true],
+    ["a connection that was killed, by its message", new Error("Connection was killed"), true],
+    ["what its client calls fatal", Object.assign(new Error("Can't write in closed state"), { fatal: true }), true],
+    ["what its client does not call fatal", Object.assign(new Error("no such table"), { fatal: false }), false],
     ["a timeout", new DOMException("timed out", "TimeoutError"), true],
     ["a cancellation", new CanceledError(), true],
   ])("with %s", async (_name, error, isBroken) => {
