@@ -1,6 +1,6 @@
-// The built packages as their users get them: packed, installed into an empty project, type-checked there against every
-// declaration without Node's types, then loaded and exercised on each runtime (smoke.mjs), and the command line started.
-// The runtimes come from the npm registry; nothing is installed on the machine.
+// The built packages as their users get them: packed, installed into an empty project, type-checked there against the
+// declarations without Node's types (those of snowshed/http with them), then loaded and exercised on each runtime
+// (smoke.mjs), and the command line started. The runtimes come from the npm registry; nothing is installed on the machine.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -49,6 +49,23 @@ export const left: number | undefined = new Quota({ limits: [{ requests: 1, per:
 export const held: number = new FileHandles({ limit: 1, clock }).inspect().held;
 `;
 
+const server = `
+import { createServer } from "node:http";
+import { nodeHandler, requestContext, wrapFetch } from "snowshed/http";
+export const server = createServer(nodeHandler((request, response) => response.end(String(requestContext(request).aborted))));
+export const answer: Promise<Response> = wrapFetch(fetch, { deadline: "5s" })("http://127.0.0.1/");
+`;
+/** The same, with Node's types instead of a browser's. */
+const typeCheckNode = {
+  compilerOptions: {
+    ...typeCheck.compilerOptions,
+    lib: ["es2023", "esnext.disposable"],
+    types: ["node"],
+    typeRoots: [join(root, "node_modules/@types")],
+  },
+  files: ["server.ts"],
+};
+
 // When this runs inside `npx -c …`, npm would take these for arguments of the npx calls made here.
 const { npm_config_call: _call, npm_config_package: _package, ...env } = process.env;
 
@@ -80,7 +97,11 @@ try {
 
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify(typeCheck));
   writeFileSync(join(project, "user.ts"), user);
-  run("types", [process.execPath, join(root, "node_modules/typescript/bin/tsc"), "-p", project], project);
+  writeFileSync(join(project, "tsconfig.node.json"), JSON.stringify(typeCheckNode));
+  writeFileSync(join(project, "server.ts"), server);
+  const tsc = [process.execPath, join(root, "node_modules/typescript/bin/tsc"), "-p"];
+  run("types", [...tsc, "tsconfig.json"], project);
+  run("types with those of Node", [...tsc, "tsconfig.node.json"], project);
 
   copyFileSync(join(root, "scripts/smoke.mjs"), join(project, "smoke.mjs"));
   for (const [name, command, runsCommandLine] of runtimes) {
