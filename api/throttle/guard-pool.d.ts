@@ -10,6 +10,9 @@ export interface PgPoolLike {
 export interface MysqlPoolLike<C> {
     getConnection(): Promise<C>;
 }
+export interface MysqlCallbackPoolLike<C> {
+    promise(): MysqlPoolLike<C>;
+}
 export interface GenericPoolLike<C> {
     acquire(): PromiseLike<C> | {
         readonly promise: PromiseLike<C>;
@@ -34,5 +37,5 @@ export declare function guardPool<P extends PgPoolLike>(pool: P, options?: Guard
 export declare function guardPool<C extends {
     release(): unknown;
     destroy(): unknown;
-}>(pool: MysqlPoolLike<C>, options?: GuardPoolOptions<C>): Pool<C>;
+}>(pool: MysqlPoolLike<C> | MysqlCallbackPoolLike<C>, options?: GuardPoolOptions<C>): Pool<C>;
 export declare function guardPool<C>(pool: GenericPoolLike<C>, options?: GuardPoolOptions<C>): Pool<C>;

@@ -1,4 +1,4 @@
-export type { GenericPoolLike, GuardPoolOptions, MysqlPoolLike, PgClientOf, PgPoolLike } from "./guard-pool.ts";
+export type { GenericPoolLike, GuardPoolOptions, MysqlCallbackPoolLike, MysqlPoolLike, PgClientOf, PgPoolLike, } from "./guard-pool.ts";
 export { guardPool } from "./guard-pool.ts";
 export type { DescriptorUsage } from "./descriptor-limits.ts";
 export { FileHandles } from "./file-handles.ts";
