@@ -62,13 +62,17 @@ export class ServerWindow {
     const endsAt = now + Math.ceil(reset * 1000);
     // It may have been given as soon as its call was sent, and have taken long to come.
     const earliest = isDate ? endsAt : endsAt - (now - sent.at);
-    const isSame = now < this.endsAt && earliest < this.endsAt + sameWindow && this.endsAt - sameWindow < endsAt;
+    const isNewer = sent.mark >= this.#saidTo;
+    const mayBe = earliest < this.endsAt + sameWindow && this.endsAt - sameWindow < endsAt;
+    const mustBe = earliest > this.endsAt - sameWindow && endsAt < this.endsAt + sameWindow;
+    const isSame = now < this.endsAt && (isNewer ? mayBe : mustBe);
     // Of another window, it is news only if its call is, and if that window cannot be over.
-    if (!isSame && (sent.mark < this.#saidTo || earliest <= now)) return;
+    if (!isSame && (!isNewer || earliest <= now)) return;
     this.#saidTo = Math.max(this.#saidTo, sent.mark);
     this.#limit = Math.max(limit ?? 0, isSame ? this.#limit : 0, remaining);
-    const left = Math.max(0, remaining - (spent - sent.mark));
-    // In one window, the lowest is the latest, and what we know already changes nothing.
+    // What was sent since the first answer of a window is taken off already. There the lowest is the latest: to take more
+    // off for calls that overtook each other would leave units unused at its end.
+    const left = isSame ? remaining : Math.max(0, remaining - (spent - sent.mark));
     if (isSame && left >= this.remaining) return;
     this.remaining = left;
     this.#saidBefore = spent;

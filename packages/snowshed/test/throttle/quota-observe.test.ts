@@ -148,14 +148,24 @@ describe("what is left", () => {
     expect(other.inspect().server).toEqual({ remaining: 0, endsIn: 8000 });
   });
 
-  test("of the same window counts, however late it comes", async () => {
+  test("of the same window counts, also when it comes late", async () => {
     const quota = quotaOf();
     const late = call(quota);
     await call(quota)(left(5, 8));
-    await clock.advance("3s");
+    await clock.advance("1500ms");
     await late(left(3, 7));
-    // The one after it was not known to that answer.
-    expect(quota.inspect().server).toEqual({ remaining: 2, endsIn: 5000 });
+    expect(quota.inspect().server).toEqual({ remaining: 3, endsIn: 6500 });
+  });
+
+  test("of a call that took so long that it may be of the window before is passed over", async () => {
+    const quota = quotaOf();
+    const slow = call(quota);
+    await clock.advance("1s");
+    await call(quota)(left(50, 10));
+    await clock.advance("4s");
+    // Counted from its sending, its window ends at 9 s, counted from now at 14 s: it may be this one, or not.
+    await slow(left(0, 9));
+    expect(quota.inspect().server).toEqual({ remaining: 50, endsIn: 6000 });
   });
 
   test("is given back with a refund only if the service was asked before it", () => {
