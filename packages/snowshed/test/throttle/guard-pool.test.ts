@@ -375,6 +375,16 @@ describe("a guard", () => {
     await pool.close();
   });
 
+  test("has nothing that is idle: who does not wait gets nothing", async () => {
+    const log = new Log();
+    const pool = guardPool(pgPool(log, 2), { clock });
+    await pool.run(() => {});
+    expect([pool.tryPermit(), pool.idle]).toEqual([undefined, 0]);
+    expect(await outcome(pool.permit({ timeout: 0 }))).toMatchObject({ reason: { code: "SNOWSHED_LIMIT_EXCEEDED" } });
+    expect([log.taken, log.out]).toEqual([1, 0]);
+    await pool.close();
+  });
+
   test("leaves the pool behind it open when it closes", async () => {
     const log = new Log();
     const behind = genericPool(log, 2);
