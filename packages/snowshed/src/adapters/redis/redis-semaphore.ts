@@ -228,12 +228,12 @@ class Holder implements LeaseHolder {
     this.name = name;
   }
 
-  began(): void {
-    this.held++;
+  began(weight: number): void {
+    this.held += weight;
   }
 
-  ended(): void {
-    this.held--;
+  ended(weight: number): void {
+    this.held -= weight;
     this.check();
   }
 

@@ -130,10 +130,10 @@ export class SemaphoreHub implements WaitHost {
     if (lease.isGone) return Promise.resolve();
     return this.command(["r", lease.id, "", this.process, this.#publish]).then(
       () => {
-        if (wasHeld) lease.holder.ended();
+        if (wasHeld) lease.holder.ended(lease.weight);
       },
       (error: unknown) => {
-        if (wasHeld) lease.holder.ended();
+        if (wasHeld) lease.holder.ended(lease.weight);
         throw error;
       },
     );
@@ -147,7 +147,7 @@ export class SemaphoreHub implements WaitHost {
   lose(lease: HeldLease, why: string, cause?: unknown): void {
     if (!this.#drop(lease)) return;
     lease.lose(why, cause);
-    lease.holder.ended();
+    lease.holder.ended(lease.weight);
   }
 
   async resize(permits: number): Promise<void> {
@@ -287,7 +287,7 @@ export class SemaphoreHub implements WaitHost {
     this.requests.delete(id);
     this.leases.set(id, lease);
     request.lease = lease;
-    holder.began();
+    holder.began(weight);
     if (hooks !== null) {
       if (request.isQueued) hooks.unblocked(holder, request, true);
       hooks.acquired(holder, weight);

@@ -15,8 +15,8 @@ interface LeaseHost {
 /** Whose permit it is: counts what it holds. @internal */
 export interface LeaseHolder {
   readonly name: string;
-  began(): void;
-  ended(): void;
+  began(weight: number): void;
+  ended(weight: number): void;
 }
 
 /** Slots as the server writes them. @internal */

@@ -54,7 +54,8 @@ if state then
         return 1
       end
       used = used + weight
-    elseif (op == 'a' or op == 't') and used < permits and ARGV[4] == '1' and version == tonumber(ARGV[7]) then
+    elseif (op == 'a' or op == 't') and used < permits and ARGV[4] == '1' and version == tonumber(ARGV[7])
+      and permits == tonumber(ARGV[6]) then
       local holder = '\n' .. id .. ' '
       local time = call('TIME')
       local us = time[1] * 1000000 + time[2]
@@ -339,7 +340,7 @@ end
 if type(reply) == 'number' then
   if #own == 0 then return reply end
   reply = 'R ' .. reply
-elseif #own == 0 and sub(reply, 1, 1) == 'G' and version == givenVersion then
+elseif #own == 0 and sub(reply, 1, 1) == 'G' and version == givenVersion and permits == givenPermits then
   return sub(reply, 3)
 end
 local wait = nextExpiry == math.huge and -1 or math.max(0, nextExpiry - now)
