@@ -155,6 +155,27 @@ describe("room", () => {
     }
   });
 
+  test("is made as others come, before it is wanted", async () => {
+    const quota = quotaOf();
+    for (let key = 0; key < 20; key++) passes(quota, `${key}`);
+    await clock.advance("1m");
+    for (let call = 0; call < 12; call++) {
+      passes(quota, "a");
+      // oxlint-disable-next-line no-await-in-loop
+      await clock.advance(100);
+    }
+    expect(quota.size).toBe(1);
+  });
+
+  test("is there within a thousandth of the limit after the time, also if it was asked for just before", async () => {
+    const quota = quotaOf({ limits: [{ requests: 10, per: "1000s" }], maxKeys: 1 });
+    passes(quota, "a");
+    await clock.advance("99.9s");
+    expect(passes(quota, "b")).toBe(false);
+    await clock.advance("1.1s");
+    expect(passes(quota, "b")).toBe(true);
+  });
+
   test("is not taken by what a key was cut out of", () => {
     setFlagsFromString("--expose-gc");
     const collectGarbage = runInNewContext("gc") as () => void;

@@ -168,6 +168,16 @@ describe("what is left", () => {
     expect(quota.inspect().server).toEqual({ remaining: 50, endsIn: 6000 });
   });
 
+  test("of the latest call is of the window that is known, if it may be: its end stays", async () => {
+    const quota = quotaOf();
+    await call(quota)(left(50, 10));
+    await clock.advance("2s");
+    const slow = call(quota);
+    await clock.advance("4s");
+    await slow(left(30, 8));
+    expect(quota.inspect().server).toEqual({ remaining: 30, endsIn: 4000 });
+  });
+
   test("is given back with a refund only if the service was asked before it", () => {
     const quota = quotaOf();
     const early = quota.tryPermit(3);
