@@ -3,6 +3,8 @@ export { guardPool } from "./guard-pool.ts";
 export type { DescriptorUsage } from "./descriptor-limits.ts";
 export { FileHandles } from "./file-handles.ts";
 export type { FileHandlesAcquireOptions, FileHandlesInspection, FileHandlesOptions } from "./file-handles.ts";
+export type { KeyedQuotaInspection, KeyedQuotaOptions } from "./keyed-quota.ts";
+export { KeyedQuota } from "./keyed-quota.ts";
 export type { PoolLeak } from "./pool-leaks.ts";
 export type { PoolPermit } from "./pool-lease.ts";
 export type { PoolAcquireOptions, PoolInspection, PoolOptions } from "./pool-options.ts";

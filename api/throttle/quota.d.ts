@@ -10,6 +10,6 @@ export declare class Quota {
     run<T>(task: (context: Context) => T | PromiseLike<T>, options?: QuotaAcquireOptions & {
         readonly weight?: number | undefined;
     }): Promise<T>;
-    observe(outcome: unknown): void;
+    observe(outcome: unknown, permit?: QuotaPermit): void;
     inspect(): QuotaInspection;
 }
