@@ -3,6 +3,7 @@ import type { Writable } from "node:stream";
 import { Command, CommanderError } from "commander";
 import { demoCommand } from "./commands/demo.ts";
 import { fetchCommand } from "./commands/fetch.ts";
+import { locksCommand } from "./commands/locks.ts";
 import { exitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { Notes } from "./notes.ts";
@@ -37,7 +38,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       writeErr: (text) => io.stderr.write(text),
       outputError: (text, write) => write(`${oneLine(text)}\n`),
     });
-  for (const command of [fetchCommand, demoCommand]) {
+  for (const command of [fetchCommand, demoCommand, locksCommand]) {
     program.addCommand(command(io, notes, (result) => (code = result)).copyInheritedSettings(program));
   }
   try {

@@ -7,6 +7,7 @@ import { hooks } from "../../hooks.ts";
 import type { LeasePermit } from "../../throttle/lease-permit.ts";
 import { EtcdClient } from "./etcd-client.ts";
 import { SemaphoreHub } from "./semaphore-hub.ts";
+import { semaphoreNames } from "./semaphore-names.ts";
 import { inspectSemaphore, releasePlace } from "./semaphore-inspection.ts";
 import type {
   EtcdSemaphoreAcquireOptions,
@@ -16,6 +17,8 @@ import type {
 import { checkLease, checkPermits, checkText, checkWeight, defaultOwner, keysOf } from "./semaphore-options.ts";
 import type { EtcdPermit } from "./semaphore-place.ts";
 import { SemaphoreRequests } from "./semaphore-requests.ts";
+
+const defaultPrefix = "snowshed/semaphore";
 
 /**
  * A semaphore that several processes share, in etcd: at most `permits` live leases hold it, and who waits is served in the
@@ -50,7 +53,7 @@ export class EtcdSemaphore implements AsyncDisposable {
 
   constructor(client: EtcdClient, name: string, options: EtcdSemaphoreOptions) {
     if (!(client instanceof EtcdClient)) throw invalidArgument(TypeError, "client", "an EtcdClient", client);
-    const { permits, version = 0, prefix = "snowshed/semaphore", owner = defaultOwner() } = options;
+    const { permits, version = 0, prefix = defaultPrefix, owner = defaultOwner() } = options;
     const keys = keysOf(prefix, name);
     checkPermits(permits);
     checkInteger(version, "version", 0);
@@ -69,6 +72,14 @@ export class EtcdSemaphore implements AsyncDisposable {
       label: `the semaphore "${name}"`,
     });
     hooks?.resourceCreated(this, "semaphore", name, permits);
+  }
+
+  /** The names of all semaphores with this prefix that have been used, in order. */
+  static async names(client: EtcdClient, options: { readonly prefix?: string | undefined } = {}): Promise<string[]> {
+    if (!(client instanceof EtcdClient)) throw invalidArgument(TypeError, "client", "an EtcdClient", client);
+    const { prefix = defaultPrefix } = options;
+    if (prefix !== "") checkText(prefix, "prefix");
+    return semaphoreNames(client.connection, prefix);
   }
 
   /**
