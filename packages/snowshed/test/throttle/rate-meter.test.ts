@@ -132,8 +132,8 @@ describe("a limit", () => {
     const quota = new Quota({ limits: [{ requests: 1000, per: 0.0014, burst: 1000 }], clock });
     quota.tryPermit(1000);
     expect(quota.tryPermit(1000)).toBeUndefined();
-    const exact = [0.3, 1.005, 8.2, 1.1].map((per) => new Quota({ limits: [{ requests: 1, per }], clock }));
-    expect(exact.map((each) => each.inspect().limits[0]?.per)).toEqual([0.3, 1.005, 8.2, 1.1]);
+    const exact = [0.3, 1.005, 2.007, 2.011].map((per) => new Quota({ limits: [{ requests: 1, per }], clock }));
+    expect(exact.map((each) => each.inspect().limits[0]?.per)).toEqual([0.3, 1.005, 2.007, 2.011]);
     expect(quota.inspect().limits[0]?.per).toBe(0.002);
   });
 });
