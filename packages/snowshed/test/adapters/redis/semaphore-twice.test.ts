@@ -1,0 +1,99 @@
+// What comes twice counts once; and what the server's clock does.
+import type { Redis } from "ioredis";
+import type { LeasePermit, RedisSemaphore } from "snowshed/redis";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { observe } from "../../support/promises.ts";
+import type { RedisServer } from "../../support/redis.ts";
+import { startRedis, until } from "../../support/redis.ts";
+import { Processes } from "./semaphore-fixture.ts";
+
+let server: RedisServer;
+const processes = new Processes(() => server.port);
+beforeAll(async () => {
+  server = await startRedis();
+}, 120_000);
+afterAll(() => server.stop());
+beforeEach(() => processes.begin());
+afterEach(() => processes.end());
+
+const queued = (semaphore: RedisSemaphore, count: number): Promise<void> =>
+  until(async () => (await semaphore.inspect()).queued === count, `${count} wait`);
+
+/** A client that sends each script twice, as one does that lost its connection before the answer came. */
+function stuttering(which: 0 | 1): Redis {
+  const client = processes.client();
+  const evalsha = client.evalsha.bind(client) as (...args: unknown[]) => Promise<unknown>;
+  client.evalsha = (async (...args: unknown[]) => {
+    const answers = await Promise.all([evalsha(...args), evalsha(...args)]);
+    return answers[which];
+  }) as unknown as Redis["evalsha"];
+  return client;
+}
+
+test.for<0 | 1>([0, 1])(
+  "each command that arrives twice counts once, and either answer will do (%i)",
+  async (which) => {
+    const a = processes.semaphore({ permits: 3, lease: 900 }, stuttering(which));
+    const b = processes.semaphore({ permits: 3, lease: 900 });
+    const first = await a.permit();
+    expect((await b.inspect()).held).toBe(1);
+    const second = await a.permit({ weight: 2 });
+    expect(await b.inspect()).toMatchObject({ held: 3, queued: 0 });
+    const waiting = [a.permit(), a.permit({ weight: 2 }), b.permit()];
+    await queued(b, 3);
+    await first.release();
+    const third = await waiting[0]!;
+    expect(await b.inspect()).toMatchObject({ held: 3, queued: 2 });
+    // Renewed for longer than a lease.
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    expect([second, third].map(({ context }) => context.aborted)).toEqual([false, false]);
+    const known = (await b.inspect()).holders.map(({ fence }) => fence);
+    expect(known).toEqual([second.fence, third.fence]);
+    await second.release();
+    const fourth = await waiting[1]!;
+    await third.release();
+    const fifth = await waiting[2]!;
+    await Promise.all([fourth, fifth].map((permit: LeasePermit) => permit.release()));
+    expect(await b.inspect()).toMatchObject({ held: 0, queued: 0 });
+  },
+);
+
+test("a request that is given up before its answer came holds nothing", async () => {
+  const client = processes.client();
+  const semaphore = processes.semaphore({ permits: 1, commandTimeout: 100 }, client);
+  await (await semaphore.permit()).release();
+  await server.cli("client", "pause", "400", "all");
+  await expect(semaphore.permit()).rejects.toMatchObject({ code: "SNOWSHED_BACKEND_UNAVAILABLE" });
+  await expect(semaphore.permit({ timeout: 50 })).rejects.toMatchObject({ code: "SNOWSHED_BACKEND_UNAVAILABLE" });
+  const other = processes.semaphore({ permits: 1 });
+  const permit = await other.permit({ timeout: "4s" });
+  expect((await other.inspect()).held).toBe(1);
+  await permit.release();
+});
+
+test("a lease lasts no longer than it says, also when the server's clock was set back by an hour", async () => {
+  const [a, b] = [processes.semaphore({ permits: 1, lease: 700 }), processes.semaphore({ permits: 1, lease: 700 })];
+  const client = processes.client();
+  const held = await a.permit();
+  observe(a.permit());
+  await queued(b, 1);
+  // As it would be if the hour from now had been the present: the sixth number of the state is the largest token, the seventh the next end.
+  const later = `
+    local state = redis.call('GET', KEYS[1])
+    local numbers = { struct.unpack('<ddddddddd', state) }
+    numbers[6], numbers[7] = numbers[6] + 3600000000, numbers[7] + 3600000
+    local lines = string.gsub(string.sub(state, 73), '(\\n%S+ )(%d+)', function(id, ends)
+      return id .. string.format('%.0f', ends + 3600000)
+    end)
+    redis.call('SET', KEYS[1], struct.pack('<ddddddddd', unpack(numbers, 1, 9)) .. lines, 'KEEPTTL')`;
+  await client.eval(later, 1, processes.key);
+  const expiresIn = async (): Promise<number> => (await b.inspect()).holders[0]!.expiresIn;
+  expect(await expiresIn()).toBeGreaterThan(3_000_000);
+  expect(await b.tryPermit()).toBeUndefined();
+  expect(await expiresIn()).toBeLessThanOrEqual(700);
+  const { token } = held.fence;
+  await held.release();
+  await queued(b, 0);
+  const [{ fence }] = (await b.inspect()).holders as [{ fence: { token: bigint } }];
+  expect(fence.token > token + 3_600_000_000n).toBe(true);
+});
