@@ -23,13 +23,15 @@ function program(name: string): Promise<string> {
     server: "MariaDB",
     names: [name],
     places: () => [...searchPath(), "/usr/sbin", "/usr/bin", "/usr/local/mysql/bin", "/opt/homebrew/opt/mariadb/bin"],
-    package: "mariadb-server-core",
+    // Not "mariadb-server", which also sets up a server of the machine. The client has what mariadb-install-db calls.
+    packages: ["mariadb-server-core", "mariadb-client-core"],
   };
   return findOrInstall(needed).then((place) => join(place, name));
 }
 
 /** A MariaDB server of its own for the test, on a free port of this machine, with its data in a directory of its own. */
 export async function startMariadb(maxConnections: number = 100): Promise<MariadbServer> {
+  await program("my_print_defaults");
   const installDatabase = await program("mariadb-install-db");
   const daemon = await program("mariadbd");
   const owner = await account("nobody");

@@ -31,7 +31,7 @@ const programs: ServerPrograms = {
     const ofDebian = versions.map((version) => join(root, version, "bin"));
     return [...ofDebian, ...searchPath(), "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql/bin"];
   },
-  package: "postgresql",
+  packages: ["postgresql"],
 };
 
 /** A PostgreSQL server of its own for the test, on a free port of this machine, with its data in a directory of its own. */

@@ -18,7 +18,7 @@ beforeEach(() => {
     server: "Example",
     names: ["exampled", "example-init"],
     places: () => [join(directory, "nowhere"), empty, join(directory, "bin")],
-    package: "example-server",
+    packages: ["example-server", "example-client"],
   };
   installer = { aptGet: join(directory, "apt-get"), isRoot: true, lock: join(directory, "lock") };
 });
@@ -34,7 +34,7 @@ function aptGet(body: string): void {
 }
 
 const unpack = "mkdir -p bin && touch bin/exampled bin/example-init";
-const asked = "install -y --no-install-recommends example-server";
+const asked = "install -y --no-install-recommends example-server example-client";
 
 function log(): string[] {
   const file = join(directory, "log");
@@ -80,10 +80,10 @@ test.each<readonly [string, (() => void) | null, boolean, RegExp]>([
     "apt-get fails",
     () => aptGet("echo 'Unable to locate package' >&2; exit 100"),
     true,
-    /install the package "example-server"[^]*Unable to locate/,
+    /install example-server example-client\n[^]*Unable to locate/,
   ],
-  ["there is no apt-get", null, true, /exampled, example-init[^]*"example-server"$/],
-  ["this is not root", () => aptGet(unpack), false, /"example-server"$/],
+  ["there is no apt-get", null, true, /exampled, example-init[^]*example-client$/],
+  ["this is not root", () => aptGet(unpack), false, /example-client$/],
 ])("and where %s, the error says what is needed", async (_name, prepare, isRoot, message) => {
   prepare?.();
   await expect(findOrInstall(needed, { ...installer, isRoot })).rejects.toThrow(message);

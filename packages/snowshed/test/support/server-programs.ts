@@ -11,8 +11,8 @@ export interface ServerPrograms {
   readonly names: readonly string[];
   /** The directories in which they may be, the best first. */
   readonly places: () => readonly string[];
-  /** Of Debian, with all of them. */
-  readonly package: string;
+  /** Of Debian, with all of them and what they need. */
+  readonly packages: readonly string[];
 }
 
 /** Where to install from; the tests of this file have others. */
@@ -30,7 +30,7 @@ const debian: Installer = {
 };
 
 /** The lists of packages may be old, or not there at all. */
-const install = 'install="$0 install -y --no-install-recommends $1"; $install || { $0 update && $install; }';
+const install = 'install="$0 install -y --no-install-recommends $*"; $install || { $0 update && $install; }';
 
 /** The directory that has all of `needed`: found, or installed as root on Debian and its kin. */
 export async function findOrInstall(needed: ServerPrograms, installer: Installer = debian): Promise<string> {
@@ -42,13 +42,14 @@ export async function findOrInstall(needed: ServerPrograms, installer: Installer
   let said = "";
   if (isRoot && existsSync(aptGet)) {
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    said = await run("flock", [lock, "sh", "-c", install, aptGet, needed.package], { env }).catch(String);
+    said = await run("flock", [lock, "sh", "-c", install, aptGet, ...needed.packages], { env }).catch(String);
   }
   const installed = find(needed);
   if (installed !== undefined) return installed;
   const tried = said === "" ? "" : `\n${said.slice(-2000)}`;
+  const [programs, packages] = [needed.names.join(", "), needed.packages.join(" ")];
   throw new Error(
-    `this test needs the programs of a ${needed.server} server (${needed.names.join(", ")}): install the package "${needed.package}"${tried}`,
+    `this test needs the programs of a ${needed.server} server (${programs}): install ${packages}${tried}`,
   );
 }
 

@@ -147,6 +147,7 @@ class World {
     [];
   readonly #calls: Call[] = [];
   readonly #late = new Set<Resource>();
+  readonly #invalid = new Set<Resource>();
   readonly #callers: Caller[] = [];
   readonly #closings: { isSettled: boolean }[] = [];
   #createCalls = 0;
@@ -227,7 +228,10 @@ class World {
       null,
       false,
       () => true,
-      () => false,
+      () => {
+        this.#invalid.add(resource);
+        return false;
+      },
     );
   }
 
@@ -353,6 +357,7 @@ class World {
     if (!this.#isForced) {
       this.#insist(!this.#held.has(resource), "lent twice");
       this.#insist(resource.destroyed < resource.made, "lent what was destroyed");
+      this.#insist(!this.#invalid.has(resource), "lent what is not valid");
       // What was asked whether it is valid may have got old meanwhile; what a clock says that jumps is anybody's guess.
       const oldest = this.settings.maxAge + (this.settings.withValidate ? this.settings.acquireTimeout : 0);
       this.#insist(this.#hasJumped || this.#now - resource.madeAt <= oldest, "lent what is old");
