@@ -36,6 +36,10 @@ const order = [
   "pool-contended",
   "quota",
   "quota-keys",
+  "redis-pair",
+  "redis-contended",
+  "redis-idle",
+  "redis-quota",
   "fetch",
   "go",
 ];
