@@ -117,6 +117,31 @@ describe("what is left", () => {
     expect(other.inspect().server?.remaining).toBe(9);
   });
 
+  test("is less by what was sent after a call that had to wait", async () => {
+    const quota = new Quota({ limits: [{ requests: 10, per: "1s", burst: 3 }], clock });
+    quota.tryPermit(3);
+    const answers: ((outcome: unknown) => void)[] = [];
+    const waiting = [0, 1, 2].map(() => quota.run(() => new Promise((resolve) => answers.push(resolve))));
+    await clock.advance("300ms");
+    answers[1]?.(left(5));
+    await waiting[1];
+    expect(quota.inspect().server?.remaining).toBe(4);
+    for (const answerIt of answers) answerIt(undefined);
+    await Promise.all(waiting);
+  });
+
+  test("until a date is counted by the clock that wrote the date, if this one is wrong", () => {
+    const at = 1_700_000_000_000;
+    const wrong = { ...methodsOf(), date: () => at + 300_000 };
+    const quota = new Quota({ limits: [{ requests: 10, per: "1s" }], clock: wrong });
+    const date = new Date(at).toUTCString();
+    const retry = new Date(at + 4000).toUTCString();
+    quota.observe(answer(200, { date, "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1700000060" }));
+    expect(quota.inspect().server).toEqual({ remaining: 0, endsIn: 60_000 });
+    quota.observe(answer(429, { date, "Retry-After": retry }));
+    expect(quota.inspect().pausedFor).toBe(4000);
+  });
+
   test("of an older window is no news when it comes late, and neither pauses nor opens", async () => {
     const quota = quotaOf();
     const [late, later] = [call(quota), call(quota)];
