@@ -74,23 +74,26 @@ interface NodeRedis {
 
 function nodeRedis(make: NodeRedisMaker): Connect {
   return async (topology, options = {}) => {
+    // Of the whole, and not of each node.
+    const { keyPrefix, ...ofNodes } = options as { readonly keyPrefix?: string };
+    const whole = keyPrefix === undefined ? {} : { keyPrefix };
     let client: RedisLike;
     if (topology.kind === "single") {
       const { port, password } = topology;
       client = make.client({ socket: { host, port }, ...(password === undefined ? {} : { password }), ...options });
     } else if (topology.kind === "sentinel") {
       const { name, ports } = topology;
-      client = make.sentinel({ name, sentinelRootNodes: placesOf(ports), nodeClientOptions: options });
+      client = make.sentinel({ name, sentinelRootNodes: placesOf(ports), nodeClientOptions: ofNodes, ...whole });
     } else {
       const rootNodes = placesOf(topology.ports).map((socket) => ({ socket }));
-      client = make.cluster({ rootNodes, defaults: options });
+      client = make.cluster({ rootNodes, defaults: ofNodes, ...whole });
     }
     const emitter = client as unknown as NodeRedis;
     emitter.on("error", () => {});
     const connected = emitter.connect();
     // One whose server is away goes on trying: that is what some tests are about.
     connected.catch(() => {});
-    await Promise.race([connected, new Promise((resolve) => setTimeout(resolve, 5000).unref())]);
+    await Promise.race([connected, new Promise((resolve) => setTimeout(resolve, 2000).unref())]);
     return {
       client,
       close: async () => {

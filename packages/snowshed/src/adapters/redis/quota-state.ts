@@ -45,7 +45,7 @@ export function readTake(reply: unknown, rates: readonly Rate[], weights: readon
   };
   const outcomes = waits.map((wait, index): Outcome => {
     if (wait > 0) return { wait, grant: null };
-    return { wait: -wait, grant: take(weights[index]!, now - wait) };
+    return { wait: Math.abs(wait), grant: take(weights[index]!, now - wait) };
   });
   const available = before.map((level, index) => {
     const { fill, drain, burst } = rates[index]!;

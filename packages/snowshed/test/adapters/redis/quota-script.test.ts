@@ -1,0 +1,236 @@
+// quota.lua against the meter of Quota, with a clock that the test sets: the script with another source of time.
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { quotaScript } from "../../../src/adapters/redis/lua-scripts.ts";
+import { QuotaBlock } from "../../../src/adapters/redis/quota-block.ts";
+import { readTake } from "../../../src/adapters/redis/quota-state.ts";
+import type { RedisPort, Script } from "../../../src/adapters/redis/redis-port.ts";
+import { portOf } from "../../../src/adapters/redis/redis-port.ts";
+import { RateMeter, rateOf } from "../../../src/throttle/rate-meter.ts";
+import { excess } from "../../support/rate-check.ts";
+import type { RedisServer } from "../../support/redis.ts";
+import { startRedis } from "../../support/redis.ts";
+
+let server: RedisServer;
+let client: Redis;
+let port: RedisPort;
+beforeAll(async () => {
+  server = await startRedis();
+  client = new Redis(server.port);
+  port = portOf(client);
+}, 60_000);
+afterAll(async () => {
+  client?.disconnect();
+  await server?.stop();
+});
+
+const time = 'local time = redis.call("TIME")';
+/** By the server's own clock, which is another one here. */
+const expiry = "math.ceil((last - now) / 1000) + 1";
+const source = quotaScript.source
+  .replace(time, "local time = { ARGV[#ARGV] / 1000000, 0 } ARGV[#ARGV] = nil")
+  .replace(expiry, "3600000");
+const timed: Script = { name: "timed", source, sha1: createHash("sha1").update(source).digest("hex") };
+
+test("the clock has been replaced", () => {
+  for (const part of [time, expiry]) expect(quotaScript.source.split(part)).toHaveLength(2);
+});
+
+const limit = fc.record({
+  requests: fc.integer({ min: 1, max: 1000 }),
+  per: fc.integer({ min: 1, max: 5_000_000 }),
+  burst: fc.integer({ min: 1, max: 50 }),
+});
+type Limit = { readonly requests: number; readonly per: number; readonly burst: number };
+
+const epoch = 1_795_000_000_000_000;
+let runs = 0;
+
+function argsOf(limits: readonly Limit[]): number[] {
+  const rates = limits.map(({ requests, per, burst }) => rateOf(requests, per, burst));
+  const numbers = rates.flatMap(({ fill, drain, burst }, index) => [
+    fill,
+    drain,
+    burst,
+    Math.max(burst, limits[index]!.requests) * fill,
+  ]);
+  return [limits.length, ...numbers];
+}
+
+test("whoever does not wait fares as with RateMeter, to the microsecond", { timeout: 60_000 }, async () => {
+  const step = fc.record({
+    elapsed: fc.oneof(fc.integer({ min: 0, max: 10 }), fc.integer({ min: 0, max: 3_000_000 })),
+    share: fc.double({ min: 0, max: 1, noNaN: true }),
+  });
+  const steps = fc.array(step, { minLength: 1, maxLength: 30 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(limit, { minLength: 1, maxLength: 3 }), steps, async (limits, sequence) => {
+      const key = `{p}${runs++}`;
+      const rates = limits.map(({ requests, per, burst }) => rateOf(requests, per, burst));
+      const meters = limits.map(({ requests, per, burst }) => new RateMeter(requests, per, burst));
+      const heaviest = Math.min(...limits.map(({ requests }) => requests));
+      let now = epoch;
+      for (const { elapsed, share } of sequence) {
+        now += elapsed;
+        const weight = 1 + Math.floor(share * (heaviest - 1));
+        const args = ["take", ...argsOf(limits), 0, weight, 0, now];
+        const { outcomes, available } = readTake(await port.run(timed, [key], args), rates, [weight]);
+        expect(available).toEqual(meters.map((meter) => meter.available(now)));
+        const wait = Math.max(...meters.map((meter) => meter.wait(weight, now)));
+        expect(outcomes).toMatchObject([{ wait, grant: wait === 0 ? { weight, at: now } : null }]);
+        if (wait === 0) for (const meter of meters) meter.take(weight);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("no window is overfull, whoever waits, refunds, pauses and takes blocks", { timeout: 120_000 }, async () => {
+  const step = fc.oneof(
+    fc.record({
+      kind: fc.constant("take" as const),
+      elapsed: fc.integer({ min: 0, max: 400_000 }),
+      shares: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 4 }),
+      longest: fc.constantFrom(-1, 0, 1_000_000),
+      besides: fc.integer({ min: 0, max: 20 }),
+    }),
+    fc.record({
+      kind: fc.constant("refund" as const),
+      elapsed: fc.integer({ min: 0, max: 400_000 }),
+      which: fc.nat(),
+    }),
+    fc.record({
+      kind: fc.constant("pause" as const),
+      elapsed: fc.integer({ min: 0, max: 400_000 }),
+      ms: fc.integer({ min: 0, max: 500 }),
+    }),
+    // The clock of the server is set back.
+    fc.record({ kind: fc.constant("back" as const), elapsed: fc.integer({ min: 0, max: 10_000_000 }) }),
+  );
+  const limits = fc.array(
+    fc.record({
+      requests: fc.integer({ min: 1, max: 50 }),
+      per: fc.integer({ min: 1000, max: 5_000_000 }),
+      burst: fc.integer({ min: 1, max: 50 }),
+    }),
+    { minLength: 1, maxLength: 2 },
+  );
+  await fc.assert(
+    fc.asyncProperty(limits, fc.array(step, { minLength: 1, maxLength: 25 }), async (given, sequence) => {
+      const key = `{w}${runs++}`;
+      const rates = given.map(({ requests, per, burst }) => rateOf(requests, per, burst));
+      const heaviest = Math.min(...given.map(({ requests }) => requests));
+      let now = epoch;
+      /** What the clock has been set back by: true time goes on. */
+      let back = 0;
+      const gone = new Set<{ at: number; weight: number; levels: readonly number[]; back: number }>();
+      for (const each of sequence) {
+        if (each.kind === "back") {
+          back += each.elapsed;
+          now -= each.elapsed;
+          continue;
+        }
+        now += each.elapsed;
+        if (each.kind === "pause") {
+          await port.run(timed, [key], ["pause", ...argsOf(given), each.ms * 1000, now]);
+        } else if (each.kind === "refund") {
+          const all = [...gone];
+          const grant = all[each.which % Math.max(1, all.length)];
+          // Of one that went before the clock was set back, nobody knows when that was.
+          if (grant === undefined || grant.back !== back) continue;
+          const args = ["refund", ...argsOf(given), grant.weight, grant.at, ...grant.levels, now];
+          await port.run(timed, [key], args);
+          gone.delete(grant);
+        } else {
+          const weights = each.shares.map((share) => 1 + Math.floor(share * (heaviest - 1)));
+          const asked = weights.flatMap((weight) => [weight, each.longest]);
+          const args = ["take", ...argsOf(given), each.besides, ...asked, now];
+          const reply = readTake(await port.run(timed, [key], args), rates, weights);
+          for (const { grant } of reply.outcomes) if (grant !== null) gone.add({ ...grant, back });
+          if (reply.block !== null) gone.add({ ...reply.block, back });
+        }
+      }
+      const taken = [...gone].map(({ at, weight, back: by }) => ({ at: at + by, weight }));
+      for (const { requests, per, burst } of given) {
+        const most = Math.max(burst, ...taken.map(({ weight }) => weight));
+        expect(excess(taken, requests, per, most)).toBeLessThanOrEqual(1e-9);
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("units of a block go when nobody else would have gone in their place", async () => {
+  const gaps = fc.array(fc.integer({ min: 0, max: 300_000 }), { minLength: 1, maxLength: 60 });
+  const rate = fc.record({ requests: fc.integer({ min: 1, max: 20 }), burst: fc.integer({ min: 1, max: 30 }) });
+  await fc.assert(
+    fc.asyncProperty(rate, gaps, fc.array(fc.boolean()), async ({ requests, burst }, times, others) => {
+      const [key, per] = [`{b}${runs++}`, 1_000_000];
+      const limits = [{ requests, per, burst }];
+      const rates = [rateOf(requests, per, burst)];
+      const gone: { at: number; weight: number }[] = [];
+      let now = epoch;
+      let block: QuotaBlock | null = null;
+      for (const [index, gap] of times.entries()) {
+        now += gap;
+        const isOther = others[index % Math.max(1, others.length)] === true;
+        // What is spent of the block goes now, and not when the server counted it.
+        if (!isOther && block !== null && block.take(1, (now - epoch) / 1000) !== null) {
+          gone.push({ at: now, weight: 1 });
+          continue;
+        }
+        const besides = isOther ? 0 : 9;
+        const rest = isOther ? null : block?.rest();
+        if (rest != null) {
+          await port.run(timed, [key], ["refund", ...argsOf(limits), rest.weight, rest.at, ...rest.levels, now]);
+        }
+        const args = ["take", ...argsOf(limits), besides, 1, 0, now];
+        const reply = readTake(await port.run(timed, [key], args), rates, [1]);
+        if (reply.outcomes[0]!.grant !== null) gone.push({ at: now, weight: 1 });
+        if (!isOther) block = reply.block === null ? null : new QuotaBlock(reply.block, rates, (now - epoch) / 1000);
+      }
+      expect(excess(gone, requests, per, burst)).toBeLessThanOrEqual(1e-9);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("the check finds a window that is overfull", () => {
+  expect(
+    excess(
+      [
+        { at: 0, weight: 1 },
+        { at: 10, weight: 1 },
+      ],
+      1,
+      10,
+      1,
+    ),
+  ).toBe(0);
+  expect(
+    excess(
+      [
+        { at: 0, weight: 1 },
+        { at: 9, weight: 1 },
+      ],
+      1,
+      10,
+      1,
+    ),
+  ).toBeCloseTo(0.1);
+  expect(
+    excess(
+      [
+        { at: 0, weight: 3 },
+        { at: 100, weight: 1 },
+        { at: 100, weight: 3 },
+      ],
+      1,
+      10,
+      3,
+    ),
+  ).toBe(1);
+  expect(excess([], 1, 10, 1)).toBeLessThanOrEqual(0);
+});
