@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, test } from "vitest";
+import { findRedis } from "../support/redis.ts";
 import { expectedOutput } from "./blocks.ts";
 import { compile, root, run } from "./run.ts";
 
@@ -12,6 +13,8 @@ const files = readdirSync(folder)
 const modules = new Map(files.map((name) => [name.slice(0, -3), readFileSync(join(folder, name), "utf8")]));
 const compiled = await compile(modules);
 afterAll(compiled.remove);
+// Some examples start one, as on a machine that has it.
+await findRedis();
 
 describe.concurrent("examples", () => {
   test("the folder holds examples and nothing else of note", ({ expect: expectHere }) => {

@@ -53,6 +53,11 @@ const programs: ServerPrograms = {
   package: "redis-server",
 };
 
+/** The directory of redis-server, which is installed if it can be. */
+export function findRedis(): Promise<string> {
+  return findOrInstall(programs);
+}
+
 const sentinelPrograms: ServerPrograms = { ...programs, names: ["redis-sentinel"], package: "redis-sentinel" };
 
 const deadline = 30_000;
@@ -76,7 +81,7 @@ async function launch(
   password: string | undefined,
   command: (place: string, directory: string) => readonly string[],
 ): Promise<RedisServer> {
-  const place = await findOrInstall(programs);
+  const place = await findRedis();
   const directory = mkdtempSync(join(tmpdir(), "snowshed-redis-"));
   const authentication = password === undefined ? [] : ["--no-auth-warning", "-a", password];
   let child: ChildProcess | null = null;

@@ -87,9 +87,10 @@ export class RedisWindow implements OutcomeWindow {
     this.name = name;
     this.slices = slices;
     this.#clock = clock;
-    this.#key = `{${prefix}:${name}}:window`;
     this.#own = new TimeWindow({ length: this.length, slices });
     this.#shared = new SharedCounts(Math.ceil((1000 * this.length) / slices), slices);
+    // The number of a slice says how long one is.
+    this.#key = `{${prefix}:${name}}:window:${this.#shared.sliceLength}`;
     this.#commands = new RedisCommands(portOf(client), commandTimeout, clock, `the window "${name}"`);
   }
 

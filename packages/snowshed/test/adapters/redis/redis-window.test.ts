@@ -53,7 +53,7 @@ describe.each(Object.keys(clients))("%s", (name) => {
 });
 
 test("what was recorded is sent by itself, in one command for all of it", async () => {
-  const [one, other] = [await windowAt({ flushEvery: 50 }), await windowAt()];
+  const [one, other] = [await windowAt({ ...byHand, flushEvery: 50 }), await windowAt()];
   await one.flush();
   const before = Number(/cmdstat_evalsha:calls=(\d+)/.exec(await server.cli("info", "commandstats"))?.[1]);
   for (let call = 0; call < 1000; call++) one.record(call % 2 === 0, now());
@@ -74,7 +74,7 @@ test("old slices are forgotten, here and in Redis", { timeout: 20_000 }, async (
   one.record(false, now());
   await one.flush();
   expect(read(one)).toEqual([1, 0]);
-  expect((await server.cli("hkeys", "{snowshed:payments}:window")).split("\n")).toHaveLength(1);
+  expect((await server.cli("hkeys", "{snowshed:payments}:window:250000")).split("\n")).toHaveLength(1);
   await until(async () => (await server.cli("keys", "*")) === "", "nothing is left");
   expect(await other.flush()).toBe(true);
 });
@@ -131,11 +131,20 @@ test("without Redis it counts what this process has, and says why; then all agai
   await until(() => window.flush(), "it answers again");
   expect(window.failure).toBeUndefined();
   window.record(false, now());
-  expect(read(window)).toEqual([1, 0]);
+  // What was given up may have come after all: ioredis sends it when it is connected again.
+  expect([1, 2]).toContain(window.total(now()));
+});
+
+test("windows with slices of another length do not mix", async () => {
+  const [one, other] = [await windowAt(), await windowAt({ ...byHand, slices: 20 })];
+  one.record(true, now());
+  await one.flush();
+  await other.flush();
+  expect(read(other)).toEqual([0, 0]);
 });
 
 test("a key that holds something else is a failure, and no exception", async () => {
-  await server.cli("set", "{snowshed:payments}:window", "x");
+  await server.cli("set", "{snowshed:payments}:window:6000000", "x");
   const window = await windowAt();
   window.record(true, now());
   expect(await window.flush()).toBe(false);
