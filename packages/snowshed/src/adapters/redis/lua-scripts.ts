@@ -146,7 +146,7 @@ return reply
 /** @internal */
 export const semaphoreScript: Script = {
   name: "semaphore",
-  sha1: "42345173f7cb5695f7de2d3911f1dd4dc92628aa",
+  sha1: "7d520d87e00d92759c15836035c069f393b5c1fd",
   source: `-- All that changes a semaphore: one script, so that each change is one atomic step.
 --
 -- KEYS[1] state    nine numbers, the map of the slots ("1": taken), and for each holder a line
@@ -409,16 +409,18 @@ if op == 'a' or op == 't' then
       if queued == 0 then
         first = 1
         call('PEXPIRE', KEYS[2], keep)
-        if find(records, ' h', 1, true) then
-          local told = { [process] = true }
-          for holder in string.gmatch(records, '\\n(%S+) %d+ %S+ %d+ %d+ %d+ h%d+ ') do
-            local whom = sub(holder, 1, 12)
-            if not told[whom] then tell(whom, 'w') end
-            told[whom] = true
-          end
-        end
       end
       queued = queued + 1
+      -- Who hands over by itself must know that others wait; a second one of the same process is no news.
+      if find(records, ' h', 1, true) then
+        local before = call('ZRANGE', KEYS[2], -2, -2)[1]
+        local told = { [process] = true }
+        for holder in string.gmatch(records, '\\n(%S+) %d+ %S+ %d+ %d+ %d+ h%d+ ') do
+          local whom = sub(holder, 1, 12)
+          if not told[whom] and (queued == 1 or sub(before, 1, 12) ~= process) then tell(whom, 'w') end
+          told[whom] = true
+        end
+      end
     end
     call('HSET', KEYS[3], process, now + lease)
     if queued == 1 then call('PEXPIRE', KEYS[3], keep) end

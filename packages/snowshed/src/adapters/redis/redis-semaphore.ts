@@ -134,7 +134,7 @@ export class RedisSemaphore implements AsyncDisposable {
   /** What the server knows of all processes. Changes nothing. */
   async inspect(): Promise<RedisSemaphoreInspection> {
     const { keys, permits, version } = this.#hub;
-    const reply = await this.#hub.bounded(this.#port.run(semaphoreInspectScript, keys.slice(0, 2), []));
+    const reply = await this.#hub.commands.bounded(this.#port.run(semaphoreInspectScript, keys.slice(0, 2), []));
     return inspectionOf(reply, permits, version);
   }
 
@@ -157,9 +157,7 @@ export class RedisSemaphore implements AsyncDisposable {
     const hub = this.#hub;
     const holder = this.#holder;
     this.#closing ??= holder.idle().then(() => this.#leave());
-    for (const request of hub.requests.values()) {
-      if (request.holder === holder) hub.giveUp(request, this.#closedError());
-    }
+    hub.giveUpAll(holder, this.#closedError());
     if (holder.held === 0) holder.check();
     let forced = 0;
     const force = (): void => {

@@ -30,6 +30,8 @@ const pause = 250;
  * @internal
  */
 export class SemaphoreBeat {
+  /** The messages for this process arrive. */
+  isListening = false;
   /** Why the latest attempt failed. */
   error: unknown = undefined;
   readonly #hub: BeatHost;
@@ -173,6 +175,7 @@ export class SemaphoreBeat {
       .subscribe(hub.channel, (message) => hub.heard(message))
       .then(
         (stop) => {
+          this.isListening = true;
           // What was said before is made good at once.
           const waiting = this.#waiting();
           if (waiting.length > 0) this.#send("p", [], waiting.slice(0, batch)).catch(() => {});

@@ -4,19 +4,18 @@ import type { AbortScope } from "../../concurrency/abort.ts";
 import type { Context } from "../../concurrency/context.ts";
 import { DeadlineExceededError, SnowshedError } from "../../errors.ts";
 import { hooks } from "../../hooks.ts";
-import { FatalError } from "../../overload/classified-errors.ts";
 import type { CancelableWaiter, WaitHost } from "../../overload/cancelable-waiter.ts";
-import { ExpiryList } from "../../overload/expiry.ts";
-import { semaphoreScript } from "./lua-scripts.ts";
+import { LocalHandover } from "./semaphore-handover.ts";
 import type { RedisPort } from "./port.ts";
 import { SemaphoreBeat } from "./semaphore-beat.ts";
+import { SemaphoreCommands } from "./semaphore-commands.ts";
 import type { LeaseHolder } from "./semaphore-lease.ts";
 import { HeldLease } from "./semaphore-lease.ts";
 import type { SemaphorePlan } from "./semaphore-options.ts";
 import type { Reply } from "./semaphore-protocol.ts";
 import { replyOf } from "./semaphore-protocol.ts";
 import type { ReplicaCheck } from "./semaphore-replicas.ts";
-import { Bound, SemaphoreRequest } from "./semaphore-request.ts";
+import { SemaphoreRequest } from "./semaphore-request.ts";
 
 /**
  * All that one process holds of a semaphore and waits for: however many objects and callers there are, it is one
@@ -41,10 +40,12 @@ export class SemaphoreHub implements WaitHost {
   /** On which this process is told what concerns it. */
   readonly channel: string;
   readonly #name: string;
-  readonly #port: RedisPort;
+  readonly commands: SemaphoreCommands;
   readonly #publish: string;
   readonly #suffix: string;
-  readonly #bounds: ExpiryList;
+  readonly #handover: LocalHandover | null;
+  /** How many tokens are kept for hand-overs. */
+  readonly #spare: number;
   readonly #beat: SemaphoreBeat;
   #count = 0;
   /** A moment, and what the server's clock said after it. */
@@ -53,7 +54,6 @@ export class SemaphoreHub implements WaitHost {
   constructor(port: RedisPort, plan: SemaphorePlan) {
     const { key, lease, clock, permits, version, owner, commandTimeout } = plan;
     this.#name = plan.name;
-    this.#port = port;
     this.clock = clock;
     this.key = key;
     this.lease = lease;
@@ -62,8 +62,11 @@ export class SemaphoreHub implements WaitHost {
     this.keys = [key, `${key}:q`, `${key}:p`];
     this.channel = `${key}:n:${this.process}`;
     this.#publish = `${port.isSharded ? "SPUBLISH" : "PUBLISH"} ${key}:n:`;
-    this.#suffix = ` ${lease} - ${owner}`;
-    this.#bounds = new ExpiryList(clock, commandTimeout);
+    const { localHandover } = plan;
+    this.#suffix = ` ${lease} ${localHandover === null ? "-" : `h${localHandover.times}`} ${owner}`;
+    this.#spare = localHandover?.times ?? 0;
+    this.#handover = localHandover === null ? null : new LocalHandover(this, localHandover.times, localHandover.ms);
+    this.commands = new SemaphoreCommands(port, plan.name, this.keys, commandTimeout, clock);
     this.#beat = new SemaphoreBeat(this, port, commandTimeout);
   }
 
@@ -97,7 +100,7 @@ export class SemaphoreHub implements WaitHost {
         replicas,
       );
       scope?.link(request);
-      this.send(request, now);
+      if (this.#handover?.admits(request) !== true) this.send(request, now);
     });
   }
 
@@ -111,24 +114,51 @@ export class SemaphoreHub implements WaitHost {
     const left = since + request.timeout - now;
     request.cancelTimer?.();
     request.cancelTimer = null;
-    if (left < this.#bounds.ms && !isTry)
+    if (left < this.commands.bounds.ms && !isTry)
       request.cancelTimer = this.clock.setTimeout(() => this.timedOut(request), left);
-    else request.expireWith(this.#bounds, now);
-    const args = [isTry ? "t" : "a", id, rest, weight, this.lease, this.permits, this.version, this.#publish, 0];
-    this.#port.run(semaphoreScript, this.keys, args).then(
+    else request.expireWith(this.commands.bounds, now);
+    const args = [
+      isTry ? "t" : "a",
+      id,
+      rest,
+      weight,
+      this.lease,
+      this.permits,
+      this.version,
+      this.#publish,
+      this.#spare,
+    ];
+    this.commands.run(args).then(
       (reply) => this.#answered(request, replyOf(reply)),
       (error: unknown) => {
         // It may have been done, and only the answer is missing.
-        if (this.requests.get(id) === request) this.giveUp(request, this.unavailable(error));
+        if (this.requests.get(id) === request) this.giveUp(request, this.commands.unavailable(error));
       },
     );
   }
 
-  /** Resolves when the server knows. */
+  /** Resolves when the server knows, or when it is no business of the server. */
   release(lease: HeldLease): Promise<void> {
+    if (this.leases.get(lease.id) !== lease || this.#handover?.takes(lease) !== true) return this.giveBack(lease);
+    // It is in the map still: renewed for the next one.
+    hooks?.released(lease.holder, lease.weight);
+    lease.holder.ended(lease.weight);
+    lease.isIdle = true;
+    return Promise.resolve();
+  }
+
+  handOver(lease: HeldLease, request: SemaphoreRequest): void {
+    const next = lease.passedTo(request.holder, request.parent);
+    this.leases.set(next.id, next);
+    this.#began(request, next);
+    request.admit();
+  }
+
+  giveBack(lease: HeldLease): Promise<void> {
     const wasHeld = this.#drop(lease);
-    if (lease.isGone) return Promise.resolve();
-    return this.command(["r", lease.id, "", this.process, this.#publish]).then(
+    const done = lease.isGone ? Promise.resolve() : this.command(["r", lease.id, "", this.process, this.#publish]);
+    this.#handover?.pump();
+    return done.then(
       () => {
         if (wasHeld) lease.holder.ended(lease.weight);
       },
@@ -148,6 +178,18 @@ export class SemaphoreHub implements WaitHost {
     if (!this.#drop(lease)) return;
     lease.lose(why, cause);
     lease.holder.ended(lease.weight);
+    this.#handover?.pump();
+  }
+
+  /** The messages for this process arrive. */
+  get isListening(): boolean {
+    return this.#beat.isListening;
+  }
+
+  countQueued(): number {
+    let count = 0;
+    for (const { isQueued } of this.requests.values()) if (isQueued) count++;
+    return count;
   }
 
   async resize(permits: number): Promise<void> {
@@ -161,37 +203,13 @@ export class SemaphoreHub implements WaitHost {
   }
 
   /** Runs a command that is answered in time, or rejects; what its reply tells is done by then. */
-  command(args: readonly (string | number)[], port: RedisPort = this.#port): Promise<Reply> {
+  command(args: readonly (string | number)[], port?: RedisPort): Promise<Reply> {
     const sentAt = this.clock.now();
     const date = this.clock.date();
-    return this.bounded(port.run(semaphoreScript, this.keys, args)).then((text) => {
+    return this.commands.bounded(this.commands.run(args, port)).then((text) => {
       const reply = replyOf(text);
       this.absorb(reply, sentAt, date);
       return reply;
-    });
-  }
-
-  /** `answer`, or an error when it does not come in time. */
-  bounded(answer: Promise<unknown>, longer: number = 0): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const bound = new Bound(() => reject(this.unavailable()));
-      let cancelTimer: (() => void) | null = null;
-      if (longer === 0) this.#bounds.add(bound, this.clock.now());
-      else cancelTimer = this.clock.setTimeout(bound.expire, this.#bounds.ms + longer);
-      const settle = (): void => {
-        if (cancelTimer === null) this.#bounds.remove(bound);
-        else cancelTimer();
-      };
-      answer.then(
-        (value) => {
-          settle();
-          resolve(value);
-        },
-        (error: unknown) => {
-          settle();
-          reject(this.unavailable(error));
-        },
-      );
     });
   }
 
@@ -203,8 +221,11 @@ export class SemaphoreHub implements WaitHost {
   }
 
   /** What a reply says besides its answer. */
-  absorb({ status, told }: Reply, sentAt: number, date: number): void {
-    if (status !== null) {
+  absorb({ kind, status, told }: Reply, sentAt: number, date: number): void {
+    const own = kind === "Q" ? 1 : 0;
+    if (status === null && kind === "G") this.#handover?.queued(0, 0, sentAt);
+    else if (status !== null) {
+      this.#handover?.queued(status.queued, this.countQueued() + own, sentAt);
       this.#sample = { sentAt, now: status.now };
       this.#beat.expectEnd(status);
       this.learn(status.permits, status.version);
@@ -221,11 +242,13 @@ export class SemaphoreHub implements WaitHost {
   giveUp(waiter: CancelableWaiter, error: unknown): void {
     const request = waiter as SemaphoreRequest;
     const { lease } = request;
+    const isLocal = this.#handover?.forgets(request) === true;
     this.requests.delete(request.id);
     if (request.isQueued) hooks?.unblocked(request.holder, request, false);
     request.refuse(error);
-    if (lease === null) this.#forget(request.id, request.rest);
-    else lease.release().catch(() => {});
+    if (lease !== null) lease.release().catch(() => {});
+    else if (!isLocal) this.#forget(request.id, request.rest);
+    this.#handover?.pump();
   }
 
   /** Of a waiter that was granted its permit and canceled in the same tick. */
@@ -233,23 +256,22 @@ export class SemaphoreHub implements WaitHost {
     (waiter as SemaphoreRequest).lease?.release().catch(() => {});
   }
 
+  /** Of one object that is closed. */
+  giveUpAll(holder: LeaseHolder, error: unknown): void {
+    this.#handover?.close();
+    for (const request of [...this.requests.values(), ...(this.#handover?.waiting() ?? [])]) {
+      if (request.holder === holder) this.giveUp(request, error);
+    }
+  }
+
   timedOut(request: SemaphoreRequest): void {
     const { timeout, weight } = request;
-    if (!request.isQueued) return this.giveUp(request, this.unavailable());
+    if (!request.isQueued) return this.giveUp(request, this.commands.unavailable());
     this.giveUp(request, new DeadlineExceededError(`waited ${timeout} ms for ${weight} of "${this.#name}"`));
   }
 
-  unavailable(cause?: unknown): SnowshedError {
-    if (cause instanceof SnowshedError) return cause;
-    const said = cause instanceof Error ? cause.message : "no answer in time";
-    const options = cause === undefined ? undefined : { cause };
-    const isRefusal = /^(?:WRONGTYPE|NOAUTH|WRONGPASS|NOPERM) /.test(said);
-    if (isRefusal) return new FatalError(`the semaphore "${this.#name}": Redis refused: ${said}`, options);
-    const message = `the semaphore "${this.#name}" cannot ask Redis: ${said}`;
-    return new SnowshedError("SNOWSHED_BACKEND_UNAVAILABLE", message, options);
-  }
-
   close(): Promise<void> {
+    this.#handover?.close();
     return this.#beat.close();
   }
 
@@ -284,15 +306,11 @@ export class SemaphoreHub implements WaitHost {
     const { id, holder, weight, parent, replicas } = request;
     const lease = new HeldLease(this, holder, id, weight, slots, token, parent);
     lease.extend(at, date, ms);
+    lease.since = at;
     this.requests.delete(id);
     this.leases.set(id, lease);
-    request.lease = lease;
-    holder.began(weight);
-    if (hooks !== null) {
-      if (request.isQueued) hooks.unblocked(holder, request, true);
-      hooks.acquired(holder, weight);
-    }
-    this.#beat.start(false);
+    this.#began(request, lease);
+    this.#beat.start(this.#handover !== null);
     this.#beat.watch(lease.validUntil);
     if (replicas === null) return request.admit();
     request.isQueued = false;
@@ -307,8 +325,18 @@ export class SemaphoreHub implements WaitHost {
     );
   }
 
+  #began(request: SemaphoreRequest, lease: HeldLease): void {
+    const { holder, weight } = request;
+    request.lease = lease;
+    holder.began(weight);
+    if (hooks === null) return;
+    if (request.isQueued) hooks.unblocked(holder, request, true);
+    hooks.acquired(holder, weight);
+  }
+
   /** `sentAt`: of the command that this came in the reply of; `null` for a message. */
   #told(line: string, sentAt: number | null, date: number): void {
+    if (line === "w") return this.#handover?.contended();
     const [kind, id = "", first = "", token = "", expiry = "", ms = ""] = line.split(" ");
     if (kind === "l") {
       const lease = this.leases.get(id);
@@ -330,6 +358,8 @@ export class SemaphoreHub implements WaitHost {
       const known = sample === null ? request.sentAt : sample.sentAt + Number(expiry) - term - sample.now;
       const at = Math.min(now, Math.max(request.sentAt, known));
       this.#granted(request, first, token, at, date, term);
+      // Whether more wait, the answer to the claim says.
+      this.#handover?.contended();
       this.#beat.claim(id);
     } else if (kind === "x") {
       hooks?.unblocked(request.holder, request, false);
@@ -351,7 +381,9 @@ export class SemaphoreHub implements WaitHost {
 
   /** `false` if it is held no more. */
   #drop(lease: HeldLease): boolean {
-    if (!this.leases.delete(lease.id)) return false;
+    if (this.leases.get(lease.id) !== lease) return false;
+    this.leases.delete(lease.id);
+    if (lease.isIdle) return false;
     hooks?.released(lease.holder, lease.weight);
     return true;
   }

@@ -5,8 +5,8 @@ import type { SemaphorePlan } from "./semaphore-options.ts";
 /** The hubs of a client, by what their semaphores have in common. */
 const hubs = new WeakMap<RedisPort, Map<string, SemaphoreHub>>();
 
-const keyOf = ({ key, lease, owner, commandTimeout }: SemaphorePlan): string =>
-  [key, lease, owner, commandTimeout].join("\n");
+const keyOf = ({ key, lease, owner, commandTimeout, localHandover }: SemaphorePlan): string =>
+  [key, lease, owner, commandTimeout, localHandover?.times, localHandover?.ms].join("\n");
 
 /** The hub of a semaphore: one for all objects that mean the same. @internal */
 export function hubOf(port: RedisPort, plan: SemaphorePlan): SemaphoreHub {

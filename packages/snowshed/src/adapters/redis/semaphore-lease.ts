@@ -48,6 +48,11 @@ export class HeldLease implements LeasePermit {
   #lost: SnowshedError | null = null;
   /** The server said so: there is nothing to give back. */
   isGone = false;
+  /** When the server granted it, at the latest; and how often it went from hand to hand in this process since. */
+  since = 0;
+  passes = 0;
+  /** Nobody has it: it is kept for the next one. */
+  isIdle = false;
 
   constructor(
     host: LeaseHost,
@@ -86,6 +91,17 @@ export class HeldLease implements LeasePermit {
 
   get lost(): SnowshedError | null {
     return this.#lost;
+  }
+
+  /** The same lease in other hands, with the next of the tokens that are kept for it. */
+  passedTo(holder: LeaseHolder, parent: Context): HeldLease {
+    const token = String(BigInt(this.#token) + 1n);
+    const next = new HeldLease(this.#host, holder, this.id, this.weight, this.#slots, token, parent);
+    next.validUntil = this.validUntil;
+    next.#validDate = this.#validDate;
+    next.since = this.since;
+    next.passes = this.passes + 1;
+    return next;
   }
 
   release(): Promise<void> {

@@ -1,6 +1,7 @@
 import { SnowshedError } from "../../errors.ts";
 import type { DedicatedPort, RedisPort } from "./port.ts";
 import type { Clock } from "../../clock.ts";
+import type { SemaphoreCommands } from "./semaphore-commands.ts";
 import type { HeldLease } from "./semaphore-lease.ts";
 
 /** What of the hub is needed here. */
@@ -9,9 +10,8 @@ interface CommandHost {
   readonly key: string;
   readonly lease: number;
   command(args: readonly (string | number)[], port: RedisPort): Promise<unknown>;
-  bounded(answer: Promise<unknown>, longer: number): Promise<unknown>;
+  readonly commands: Pick<SemaphoreCommands, "bounded" | "unavailable">;
   beatOf(operation: "p", held: readonly string[], waiting: readonly never[]): (string | number)[];
-  unavailable(cause: unknown): SnowshedError;
 }
 
 /**
@@ -43,12 +43,12 @@ export class ReplicaCheck {
       await hub.command(hub.beatOf("p", [lease.id], []), dedicated);
       if (lease.lost !== null) throw lease.lost;
       lease.extend(at, date, hub.lease);
-      copies = (await hub.bounded(dedicated.wait(this.#count, this.#timeout), this.#timeout)) as number;
+      copies = (await hub.commands.bounded(dedicated.wait(this.#count, this.#timeout), this.#timeout)) as number;
     } catch (error) {
       // Another one next time: what became of this one is not known.
       if (this.#connection === connection) this.#connection = null;
       void connection.then((dedicated) => dedicated.close()).catch(() => {});
-      throw hub.unavailable(error);
+      throw hub.commands.unavailable(error);
     }
     if (copies >= this.#count) return;
     const message = `${copies} of ${this.#count} replicas had the lease of "${lease.holder.name}" after ${this.#timeout} ms`;

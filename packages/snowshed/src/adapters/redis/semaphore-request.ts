@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import type { Context } from "../../concurrency/context.ts";
 import type { WaitHost } from "../../overload/cancelable-waiter.ts";
 import { CancelableWaiter } from "../../overload/cancelable-waiter.ts";
@@ -26,6 +27,8 @@ export class Bound implements Expiring {
 
 /** Somebody who asked the server for a permit. @internal */
 export class SemaphoreRequest extends CancelableWaiter {
+  declare before: SemaphoreRequest | null;
+  declare after: SemaphoreRequest | null;
   readonly id: string;
   readonly weight: number;
   /** What the server keeps of it besides the id. */
@@ -80,6 +83,14 @@ export class SemaphoreRequest extends CancelableWaiter {
     this.#bounds = list;
     this.#bound ??= new Bound(() => this.#host.timedOut(this));
     list.add(this.#bound, at);
+  }
+
+  /** Without asking the server: the time is all that can end it. */
+  waitHere(clock: Clock): void {
+    this.isQueued = true;
+    if (this.timeout === Number.POSITIVE_INFINITY) return;
+    const left = this.since + this.timeout - clock.now();
+    this.cancelTimer = clock.setTimeout(() => this.#host.timedOut(this), left);
   }
 
   answered(): void {

@@ -32,6 +32,12 @@ test.for<[object, string]>([
   [{ permits: 1, replicas: { count: 0 } }, "replicas.count"],
   [{ permits: 1, replicas: { count: 1, timeout: 0 } }, "replicas.timeout"],
   [{ permits: 1, subscriber: {} }, "subscriber"],
+  [{ permits: 1, localHandover: { times: 0, ms: 10 } }, "localHandover.times"],
+  [{ permits: 1, localHandover: { times: 101, ms: 10 } }, "localHandover.times"],
+  [{ permits: 1, localHandover: { times: 1.5, ms: 10 } }, "localHandover.times"],
+  [{ permits: 1, localHandover: { times: 10, ms: 0 } }, "localHandover.ms"],
+  [{ permits: 1, localHandover: { times: 10, ms: Number.NaN } }, "localHandover.ms"],
+  [{ permits: 1, localHandover: { times: 10, ms: 10_001 } }, "localHandover.ms"],
 ])("options %j are refused: %s", ([options, name]) => {
   const make = (): unknown => new RedisSemaphore(client, "jobs", options as RedisSemaphoreOptions);
   expect(make).toThrow(name);

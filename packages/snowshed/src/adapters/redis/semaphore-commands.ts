@@ -1,0 +1,66 @@
+import type { Clock } from "../../clock.ts";
+import { SnowshedError } from "../../errors.ts";
+import { FatalError } from "../../overload/classified-errors.ts";
+import { ExpiryList } from "../../overload/expiry.ts";
+import { semaphoreScript } from "./lua-scripts.ts";
+import type { RedisPort } from "./port.ts";
+import { Bound } from "./semaphore-request.ts";
+
+/** What the server refuses for good. */
+const refusals = /^(?:WRONGTYPE|NOAUTH|WRONGPASS|NOPERM) /;
+
+/** Asks the server, and waits for no answer for longer than `timeout` ms. @internal */
+export class SemaphoreCommands {
+  readonly port: RedisPort;
+  /** Of those whose answer is waited for. */
+  readonly bounds: ExpiryList;
+  readonly #name: string;
+  readonly #keys: readonly string[];
+  readonly #clock: Clock;
+
+  constructor(port: RedisPort, name: string, keys: readonly string[], timeout: number, clock: Clock) {
+    this.port = port;
+    this.bounds = new ExpiryList(clock, timeout);
+    this.#name = name;
+    this.#keys = keys;
+    this.#clock = clock;
+  }
+
+  run(args: readonly (string | number)[], port: RedisPort = this.port): Promise<unknown> {
+    return port.run(semaphoreScript, this.#keys, args);
+  }
+
+  /** `answer`, or an error when it does not come in time, and in `longer` ms more. */
+  bounded(answer: Promise<unknown>, longer: number = 0): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const bound = new Bound(() => reject(this.unavailable()));
+      let cancelTimer: (() => void) | null = null;
+      if (longer === 0) this.bounds.add(bound, this.#clock.now());
+      else cancelTimer = this.#clock.setTimeout(bound.expire, this.bounds.ms + longer);
+      const settle = (): void => {
+        if (cancelTimer === null) this.bounds.remove(bound);
+        else cancelTimer();
+      };
+      answer.then(
+        (value) => {
+          settle();
+          resolve(value);
+        },
+        (error: unknown) => {
+          settle();
+          reject(this.unavailable(error));
+        },
+      );
+    });
+  }
+
+  /** What a caller gets when the client rejects, or nothing comes. */
+  unavailable(cause?: unknown): SnowshedError {
+    if (cause instanceof SnowshedError) return cause;
+    const said = cause instanceof Error ? cause.message : "no answer in time";
+    const options = cause === undefined ? undefined : { cause };
+    if (refusals.test(said)) return new FatalError(`the semaphore "${this.#name}": Redis refused: ${said}`, options);
+    const message = `the semaphore "${this.#name}" cannot ask Redis: ${said}`;
+    return new SnowshedError("SNOWSHED_BACKEND_UNAVAILABLE", message, options);
+  }
+}
