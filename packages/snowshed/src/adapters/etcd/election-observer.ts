@@ -41,10 +41,6 @@ class Observer implements KeysListener {
     this.#view = new SemaphoreView(prefix);
   }
 
-  get revision(): bigint {
-    return this.#view.revision;
-  }
-
   adopt(kvs: readonly KeyValue[], revision: bigint): void {
     this.#view.adopt(kvs, revision);
     this.#look();

@@ -69,6 +69,8 @@ export class EtcdConnection {
   /** What is under way, with the endpoint it is at, to be ended with an error. */
   readonly #open = new Map<(error: unknown) => void, number | null>();
   #isClosed = false;
+  /** What the latest attempt failed with; `undefined` when it did not. */
+  lastFailure: unknown = undefined;
 
   constructor(plan: ConnectionPlan) {
     this.#plan = plan;
@@ -128,8 +130,11 @@ export class EtcdConnection {
     const end = (error: unknown): void => {
       if (isOver) return;
       close();
+      this.lastFailure = error;
+      const kind = kindOf(error);
       // Another token may do, if this one is too old.
-      if (kindOf(error) === "authenticate") this.#token = null;
+      if (kind === "authenticate") this.#token = null;
+      else if (kind === "next endpoint") this.#leave(endpoint, error);
       listener.end(error);
     };
     this.#open.set(end, endpoint);
@@ -178,10 +183,12 @@ export class EtcdConnection {
       // Its share of the time that is left: others may still have to be asked.
       const share = (until - sentAt) / (endpoints.length - (attempt % endpoints.length));
       try {
-        return { answer: await this.#attempt(grpc, procedure, bytes, endpoint, share, token), sentAt };
+        const answer = await this.#attempt(grpc, procedure, bytes, endpoint, share, token);
+        this.lastFailure = undefined;
+        return { answer, sentAt };
       } catch (error) {
         if (this.#isClosed) throw closedError();
-        failure = error;
+        this.lastFailure = failure = error;
         const kind = kindOf(error);
         if (kind === "authenticate" && mayAuthenticate && this.#plan.user !== undefined) {
           mayAuthenticate = false;

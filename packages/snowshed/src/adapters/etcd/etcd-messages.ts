@@ -158,7 +158,8 @@ const txnResponse: Codec<TxnResponse> = message({
 export interface WatchCreateRequest {
   readonly key: string;
   readonly rangeEnd: string;
-  readonly startRevision: bigint;
+  /** Default: what is next. */
+  readonly startRevision?: bigint | undefined;
 }
 const watchCreateRequest: Codec<WatchCreateRequest> = message({
   key: text(1),

@@ -7,8 +7,6 @@ import { range, sortOrder, sortTarget, watch } from "./etcd-messages.ts";
 
 /** Who is told of the keys below a prefix. @internal */
 export interface KeysListener {
-  /** What it has seen so far: events up to here are known. */
-  readonly revision: bigint;
   /** All keys there are, in the order they were created: what was known before is past. */
   adopt(kvs: readonly KeyValue[], revision: bigint): void;
   /** What has changed since. Some of it may be known. */
@@ -35,8 +33,11 @@ const firstPause = 50;
 const longestPause = 1000;
 
 /**
- * Follows the keys below a prefix: reads them once, then the changes from that revision on, at another endpoint if the
- * stream breaks. When those changes have been compacted away, reads them all again.
+ * Follows the keys below a prefix. Each time the stream begins, at another endpoint if the last one broke, all keys are
+ * read again once it has begun: what was missed is in what is read.
+ *
+ * The changes that were missed are not asked for by their revisions. They may have been compacted away; and of a deletion
+ * at the very revision of a compaction some versions of etcd say nothing at all, not even that it is missing.
  *
  * @internal
  */
@@ -46,7 +47,6 @@ export class PrefixWatch {
   readonly #listener: KeysListener;
   readonly #context: CancelContext;
   #isRunning = false;
-  #isStale = true;
 
   constructor(connection: EtcdConnection, prefix: string, listener: KeysListener) {
     this.#connection = connection;
@@ -73,43 +73,27 @@ export class PrefixWatch {
       this.#listener.connected();
     };
     while (!this.#context.aborted) {
-      try {
-        if (this.#isStale) await this.#read();
-        await this.#follow(connected);
-      } catch (error) {
-        if (this.#context.aborted) return;
-        const isHopeless =
-          this.#connection.isClosed || (error as { readonly code?: unknown }).code === "SNOWSHED_FATAL";
-        if (isHopeless) {
-          this.#isRunning = false;
-          this.#isStale = true;
-          return this.#listener.failed(error);
-        }
-        this.#listener.disconnected(error);
+      const error: unknown = await this.#follow(connected).catch((reason: unknown) => reason);
+      if (this.#context.aborted) return;
+      if (this.#connection.isClosed || isFatal(error)) {
+        this.#isRunning = false;
+        return this.#listener.failed(error);
       }
+      this.#listener.disconnected(error);
       await this.#context.sleep(pause * (0.5 + this.#connection.clock.random() / 2)).catch(() => {});
       pause = Math.min(2 * pause, longestPause);
     }
   }
 
-  async #read(): Promise<void> {
-    const { answer } = await this.#connection.call(range, allBelow(this.#prefix));
-    if (this.#context.aborted) return;
-    this.#listener.adopt(answer.kvs, answer.header!.revision);
-    this.#isStale = false;
-  }
-
   /** Rejects when the stream has ended. */
   #follow(connected: () => void): Promise<never> {
     const { clock, timeout } = this.#connection;
-    const createRequest = {
-      key: this.#prefix,
-      rangeEnd: endOf(this.#prefix),
-      startRevision: this.#listener.revision + 1n,
-    };
+    const createRequest = { key: this.#prefix, rangeEnd: endOf(this.#prefix) };
     return new Promise((_resolve, reject) => {
       let close: (() => void) | null = null;
       let isOver = false;
+      /** What has come before all keys were read; null: they were. */
+      let early: WatchEvent[] | null = [];
       const end = (error: unknown): void => {
         isOver = true;
         cancelTimer();
@@ -119,17 +103,27 @@ export class PrefixWatch {
       };
       const cancelTimer = clock.setTimeout(() => end(unanswered(`no answer within ${timeout} ms`)), timeout);
       const stop = this.#context.onAbort(end);
+      const read = async (): Promise<void> => {
+        const { answer: all } = await this.#connection.call(range, allBelow(this.#prefix));
+        if (isOver) return;
+        this.#listener.adopt(all.kvs, all.header!.revision);
+        this.#listener.apply(early!);
+        early = null;
+        connected();
+      };
       const answer = (response: WatchResponse): void => {
         if (response.canceled) {
-          // What it was to go on from is gone, or nobody says why it ended: in either case all is read again.
-          this.#isStale = true;
-          return end(interrupted(response.cancelReason || `compacted up to ${response.compactRevision}`));
+          const error = interrupted(response.cancelReason || `compacted up to ${response.compactRevision}`);
+          // If it is not allowed, a request is refused in so many words.
+          const asked = this.#connection.call(range, { key: this.#prefix });
+          return void asked.then(() => end(error), end);
         }
         if (response.created) {
           cancelTimer();
-          connected();
+          read().catch(end);
         }
-        if (response.events.length > 0) this.#listener.apply(response.events);
+        if (early === null) this.#listener.apply(response.events);
+        else early.push(...response.events);
       };
       this.#connection.open(watch, { createRequest }, { answer, end }).then((opened) => {
         close = opened;
@@ -139,7 +133,10 @@ export class PrefixWatch {
   }
 }
 
+function isFatal(error: unknown): boolean {
+  return (error as { readonly code?: unknown }).code === "SNOWSHED_FATAL";
+}
+
 function isBackendError(error: unknown): boolean {
-  const { code } = error as { readonly code?: unknown };
-  return code === "SNOWSHED_FATAL" || code === "SNOWSHED_BACKEND_UNAVAILABLE";
+  return isFatal(error) || (error as { readonly code?: unknown }).code === "SNOWSHED_BACKEND_UNAVAILABLE";
 }

@@ -91,7 +91,7 @@ class Input {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder(undefined, { ignoreBOM: true }); // What begins with such a mark keeps it.
 
 const textKind: Kind<string> = {
   wire: delimited,

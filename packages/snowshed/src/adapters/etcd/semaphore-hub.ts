@@ -55,7 +55,6 @@ export class SemaphoreHub implements KeysListener {
   /** Whether the server knows how many permits there are to be. */
   #isDeclared = false;
   #checkedPermits = -1n;
-  #lastFailure: unknown = undefined;
   #cancelDown: (() => void) | null = null;
   #isClosed = false;
 
@@ -70,10 +69,6 @@ export class SemaphoreHub implements KeysListener {
       { connection: this.#connection, view: this.#view, requests, owner, tag, resource },
       this,
     );
-  }
-
-  get revision(): bigint {
-    return this.#view.revision;
   }
 
   get isClosed(): boolean {
@@ -187,9 +182,8 @@ export class SemaphoreHub implements KeysListener {
     this.#changed();
   }
 
-  disconnected(error: unknown): void {
+  disconnected(): void {
     this.#isConnected = false;
-    this.#lastFailure = error;
     this.#advance();
   }
 
@@ -292,7 +286,7 @@ export class SemaphoreHub implements KeysListener {
     const { clock, timeout } = this.#connection;
     this.#cancelDown ??= clock.setTimeout(() => {
       this.#cancelDown = null;
-      this.#refuseAll(toBackendError("not reached", this.#lastFailure ?? unanswered(`no answer within ${timeout} ms`)));
+      this.#refuseAll(this.#notReached(timeout));
     }, timeout);
     if (this.#isConnected && !this.#isPreparing) void this.#prepare();
   }
@@ -366,6 +360,10 @@ export class SemaphoreHub implements KeysListener {
   #timedOut(waiter: PlaceWaiter, timeout: number): SnowshedError {
     const { weight } = waiter;
     if (this.#isReady) return new DeadlineExceededError(`waited ${timeout} ms for ${weight} of ${this.#plan.label}`);
-    return toBackendError("not reached", this.#lastFailure ?? unanswered(`no answer within ${timeout} ms`));
+    return this.#notReached(timeout);
+  }
+
+  #notReached(ms: number): SnowshedError {
+    return toBackendError("not reached", this.#connection.lastFailure ?? unanswered(`no answer within ${ms} ms`));
   }
 }

@@ -251,12 +251,13 @@ export class SemaphorePlaces {
   }
 
   async #remove(place: OwnPlace): Promise<void> {
-    const { connection, requests } = this.#plan;
+    const { connection, requests, view } = this.#plan;
     // The keys of a lease that is over go with it.
     if (!place.session.isLive) return void this.#places.delete(place.id);
     try {
-      await connection.call(txn, requests.leave(place.id, place.slots));
-      // It stays known until its end was seen: until then its key is no surprise.
+      const { answer } = await connection.call(txn, requests.leave(place.id, place.slots));
+      // The next one need not wait for the watch to say so. Until that does, the key is no surprise: the place stays known.
+      if (answer.header!.revision > view.revision) view.forget(place.id);
     } catch (error) {
       this.#places.delete(place.id);
       throw error;

@@ -91,6 +91,12 @@ export class SemaphoreView {
     return { put, gone };
   }
 
+  /** It is known already that a place is gone; what is heard of it until its end is past. */
+  forget(id: string): void {
+    this.#deletePlace(id);
+    for (const { slot } of this.fences(id)) this.#deleteSlot(slot);
+  }
+
   /** The slots that a place holds, the lowest first; empty while it waits. */
   fences(id: string): readonly Fence[] {
     return this.#fences.get(id) ?? [];
