@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { LeasePermit } from "snowshed/redis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/clock.ts";
 import type { RedisServer } from "../../support/redis.ts";
 import { startRedis, until } from "../../support/redis.ts";
 import type { TcpProxy } from "../../support/tcp-proxy.ts";
@@ -103,6 +104,18 @@ describe("a holder that is cut off", () => {
     expect(() => context.throwIfAborted()).toThrow(expect.objectContaining({ code: "SNOWSHED_CANCELED" }));
     await held.release();
   });
+});
+
+test("a machine that was suspended: the date has gone on, the monotonic clock has not", async () => {
+  let asleep = 0;
+  const clock = { ...systemClock, date: () => systemClock.date() + asleep };
+  const held = await processes.semaphore({ ...options, lease: "20s", clock }).permit();
+  asleep = 19_000;
+  expect(held.context.aborted).toBe(false);
+  asleep = 20_001;
+  expect(held.context.aborted).toBe(true);
+  expect(held.context.cause).toMatchObject({ code: "SNOWSHED_LEASE_LOST" });
+  await held.release();
 });
 
 describe("a holder that is stopped", () => {

@@ -156,3 +156,16 @@ test("waiters of a process that has died are passed over when its time is up", a
   await permit.release();
   await proxy.stop();
 });
+
+test("what crashed holders leave is taken when their leases end, and not when the waiters' next beat comes", async () => {
+  const waiter = processes.semaphore({ permits: 2, lease: "30s" });
+  for (const lease of [600, 1200]) {
+    const client = processes.client();
+    await processes.semaphore({ permits: 2, lease, commandTimeout: 100 }, client).permit();
+    client.disconnect();
+  }
+  // The beat of the waiters is ten seconds away; the second one becomes the first only when the first one has gone.
+  const waiting = [waiter.permit({ timeout: "5s" }), waiter.permit({ timeout: "5s" })];
+  const [first, second] = await Promise.all(waiting);
+  expect([first!.context.aborted, second!.context.aborted]).toEqual([false, false]);
+}, 10_000);

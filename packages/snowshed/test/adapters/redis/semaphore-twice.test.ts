@@ -58,6 +58,41 @@ test.for<0 | 1>([0, 1])(
   },
 );
 
+test("a waiter whose request arrives again later keeps its place", async () => {
+  const client = processes.client();
+  const evalsha = client.evalsha.bind(client) as (...args: unknown[]) => Promise<unknown>;
+  const sent: unknown[][] = [];
+  client.evalsha = (...args: unknown[]) => {
+    sent.push(args);
+    return evalsha(...args);
+  };
+  const [a, b] = [processes.semaphore({ permits: 1 }, client), processes.semaphore({ permits: 1 })];
+  const held = await b.permit();
+  const first = observe(a.permit());
+  await queued(b, 1);
+  const request = sent.find(([, , , , , operation]) => operation === "a")!;
+  const second = observe(b.permit());
+  await queued(b, 2);
+  await evalsha(...request);
+  expect((await b.inspect()).queued).toBe(2);
+  await held.release();
+  await until(() => first.outcome.status === "fulfilled", "the first one");
+  expect(second.outcome.status).toBe("pending");
+});
+
+test("a lease that has ended is not renewed, though nobody has taken it yet", async () => {
+  const semaphore = processes.semaphore({ permits: 1, lease: 900 });
+  const held = await semaphore.permit();
+  const ended = `
+    local state = redis.call('GET', KEYS[1])
+    redis.call('SET', KEYS[1], (string.gsub(state, '(\\n%S+ )%d+', '%11')), 'KEEPTTL')`;
+  await processes.client().eval(ended, 1, processes.key);
+  expect((await semaphore.inspect()).held).toBe(0);
+  await until(() => held.context.aborted, "it is told");
+  expect(held.context.cause).toMatchObject({ message: expect.stringContaining("taken back") as unknown });
+  expect(await processes.semaphore({ permits: 1 }).tryPermit()).toBeDefined();
+});
+
 test("a request that is given up before its answer came holds nothing", async () => {
   const client = processes.client();
   const semaphore = processes.semaphore({ permits: 1, commandTimeout: 100 }, client);
@@ -94,6 +129,6 @@ test("a lease lasts no longer than it says, also when the server's clock was set
   const { token } = held.fence;
   await held.release();
   await queued(b, 0);
-  const [{ fence }] = (await b.inspect()).holders as [{ fence: { token: bigint } }];
+  const { fence } = (await b.inspect()).holders[0]!;
   expect(fence.token > token + 3_600_000_000n).toBe(true);
 });
