@@ -276,6 +276,8 @@ export class SemaphorePlaces {
   #gone(place: OwnPlace): void {
     const wasLeft = place.state === "left";
     if (!wasLeft) place.session.ask();
+    // Somebody took away one key of it, and left others there.
+    if (this.#plan.view.fences(place.id).length > 0) void this.#takeAway(place.id, place.slots);
     this.#lose(place, goneError());
   }
 

@@ -91,6 +91,8 @@ describe("the lease", () => {
     await etcd.cluster.gateway("kv/deleterange", { key: base64(`${prefixOf(one.name)}w/${id}`) });
     await until(() => first.context.aborted, "it has heard of it");
     expect([first.context.cause, second.context.aborted]).toEqual([lost, false]);
+    // What was left of it has gone, too.
+    expect((await one.permit()).fence.slot).toBe(first.fence.slot);
   });
 
   test("keys under its lease that nobody has asked for are taken away", async () => {
