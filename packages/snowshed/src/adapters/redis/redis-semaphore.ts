@@ -38,7 +38,7 @@ const forEver = Number.POSITIVE_INFINITY;
  *
  * @example
  * ```ts no-run
- * import Redis from "ioredis";
+ * import { Redis } from "ioredis";
  * import { RedisSemaphore } from "snowshed/redis";
  *
  * await using exports = new RedisSemaphore(new Redis(), "exports", { permits: 5 });
