@@ -43,10 +43,26 @@ export async function startProxy(port: number): Promise<TcpProxy> {
       server.destroy();
     };
     const pass = (from: Socket, to: Socket, direction: Direction): void => {
-      from.on("data", (chunk) => {
+      const late: { readonly chunk: Buffer; readonly due: number }[] = [];
+      const flush = (): void => {
+        for (let first = late[0]; first !== undefined; first = late[0]) {
+          const left = first.due - performance.now();
+          if (left > 0) {
+            setTimeout(flush, left);
+            return;
+          }
+          late.shift();
+          if (!to.destroyed) to.write(first.chunk);
+        }
+      };
+      from.on("data", (chunk: Buffer) => {
         if (lost.has(direction)) pair.isBroken = true;
-        else if (pause === 0) to.write(chunk);
-        else setTimeout(() => !to.destroyed && to.write(chunk), pause);
+        else if (pause === 0 && late.length === 0) to.write(chunk);
+        else {
+          // Never before what came before it, also when there is no delay any more.
+          late.push({ chunk, due: performance.now() + pause });
+          if (late.length === 1) flush();
+        }
       });
       from.on("error", end);
       // An end is not seen through a cable that was pulled out.
@@ -61,7 +77,7 @@ export async function startProxy(port: number): Promise<TcpProxy> {
   await once(listener, "listening");
 
   const endAll = (which: (pair: { readonly isBroken: boolean }) => boolean): void => {
-    for (const pair of [...pairs]) {
+    for (const pair of pairs) {
       if (!which(pair)) continue;
       pairs.delete(pair);
       pair.client.resetAndDestroy();
