@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, test } from "vitest";
+import { findEtcd } from "../support/etcd.ts";
 import { findRedis } from "../support/redis.ts";
 import { expectedOutput } from "./blocks.ts";
 import { compile, root, run } from "./run.ts";
@@ -15,6 +16,7 @@ const compiled = await compile(modules);
 afterAll(compiled.remove);
 // Some examples start one, as on a machine that has it.
 await findRedis();
+await findEtcd();
 
 describe.concurrent("examples", () => {
   test("the folder holds examples and nothing else of note", ({ expect: expectHere }) => {

@@ -10,7 +10,7 @@ const programs: ServerPrograms = {
   server: "etcd",
   names: ["etcd"],
   places: () => [...searchPath(), "/usr/local/bin", "/opt/homebrew/bin"],
-  package: "etcd-server",
+  packages: ["etcd-server"],
 };
 
 export interface EtcdMember {
@@ -40,6 +40,11 @@ export interface EtcdCluster {
   readonly keys: (prefix: string) => Promise<ReadonlyMap<string, string>>;
   /** Ends it and removes its data. */
   readonly remove: () => Promise<void>;
+}
+
+/** The directory of the programs, which are installed if need be. */
+export function findEtcd(): Promise<string> {
+  return findOrInstall(programs);
 }
 
 const deadline = 30_000;
@@ -132,7 +137,7 @@ function memberOf(program: string, place: Place, places: readonly Place[], data:
 
 /** An etcd of its own for the test, of one member or three, on free ports of this machine. */
 export async function startEtcd({ members: count = 1 }: { readonly members?: 1 | 3 } = {}): Promise<EtcdCluster> {
-  const program = join(await findOrInstall(programs), "etcd");
+  const program = join(await findEtcd(), "etcd");
   // Where there is a disk in memory: what is tested is not how fast this machine's is.
   const directory = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "snowshed-etcd-"));
   const places: Place[] = [];

@@ -14,8 +14,8 @@ import { newName, useEtcd } from "./clients.ts";
 
 const etcd = useEtcd();
 const prefixOf = (name: string): string => `snowshed/semaphore/${name}/`;
-const lost = expect.objectContaining({ code: "SNOWSHED_LEASE_LOST" });
-const unavailable = expect.objectContaining({ code: "SNOWSHED_BACKEND_UNAVAILABLE" });
+const lost: unknown = expect.objectContaining({ code: "SNOWSHED_LEASE_LOST" });
+const unavailable: unknown = expect.objectContaining({ code: "SNOWSHED_BACKEND_UNAVAILABLE" });
 
 async function queued(semaphore: EtcdSemaphore, count: number): Promise<void> {
   await until(async () => (await semaphore.inspect()).queued === count, `${count} wait`);

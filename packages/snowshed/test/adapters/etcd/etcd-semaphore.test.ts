@@ -26,7 +26,9 @@ async function queued(semaphore: EtcdSemaphore, count: number): Promise<void> {
   await until(async () => (await semaphore.inspect()).queued === count, `${count} wait`);
 }
 
-const lost = expect.objectContaining({ code: "SNOWSHED_LEASE_LOST" });
+const aText: unknown = expect.any(String);
+const aNumber: unknown = expect.any(Number);
+const lost: unknown = expect.objectContaining({ code: "SNOWSHED_LEASE_LOST" });
 
 describe("permits", () => {
   test("at most so many are held, by all clients together", async () => {
@@ -361,16 +363,16 @@ describe("for people", () => {
     const { fence, fences } = permit;
     expect(holders).toEqual([
       {
-        id: expect.any(String),
+        id: aText,
         owner: "worker 7",
         weight: 2,
         fence,
         fences,
-        since: expect.any(Number),
-        expiresIn: expect.any(Number),
+        since: aNumber,
+        expiresIn: aNumber,
       },
     ]);
-    expect(waiters).toEqual([{ id: expect.any(String), owner: "worker 7", weight: 3, since: expect.any(Number) }]);
+    expect(waiters).toEqual([{ id: aText, owner: "worker 7", weight: 3, since: aNumber }]);
     expect(holders[0]!.since).toBeGreaterThanOrEqual(from);
     expect([holders[0]!.expiresIn > 10_000, holders[0]!.expiresIn <= 20_000]).toEqual([true, true]);
     await permit.release();
@@ -463,7 +465,7 @@ test("what watches it sees every wait and every permit end", async () => {
 });
 
 describe("misuse", () => {
-  const invalid = expect.objectContaining({ code: "SNOWSHED_INVALID_ARGUMENT" });
+  const invalid: unknown = expect.objectContaining({ code: "SNOWSHED_INVALID_ARGUMENT" });
   const caught = (action: () => unknown): unknown => {
     try {
       return action();

@@ -33,7 +33,7 @@ const descriptor = {
     RangeRequest: {
       fields: {
         key: field("bytes", 1),
-        range_end: field("bytes", 2),
+        noRangeend: field("bytes", 2),
         limit: field("int64", 3),
         revision: field("int64", 4),
         sort_order: field("int32", 5),
@@ -58,7 +58,9 @@ const descriptor = {
       },
     },
     PutResponse: { fields: { header: field("ResponseHeader", 1), prev_kv: field("KeyValue", 2) } },
-    DeleteRangeRequest: { fields: { key: field("bytes", 1), range_end: field("bytes", 2), prev_kv: field("bool", 3) } },
+    DeleteRangeRequest: {
+      fields: { key: field("bytes", 1), noRangeend: field("bytes", 2), prev_kv: field("bool", 3) },
+    },
     DeleteRangeResponse: {
       fields: { header: field("ResponseHeader", 1), deleted: field("int64", 2), prev_kvs: list("KeyValue", 3) },
     },
@@ -91,7 +93,7 @@ const descriptor = {
         mod_revision: field("int64", 6),
         value: field("bytes", 7),
         lease: field("int64", 8),
-        range_end: field("bytes", 64),
+        noRangeend: field("bytes", 64),
       },
     },
     TxnRequest: {
@@ -101,7 +103,7 @@ const descriptor = {
       fields: { header: field("ResponseHeader", 1), succeeded: field("bool", 2), responses: list("ResponseOp", 3) },
     },
     WatchCreateRequest: {
-      fields: { key: field("bytes", 1), range_end: field("bytes", 2), start_revision: field("int64", 3) },
+      fields: { key: field("bytes", 1), noRangeend: field("bytes", 2), start_revision: field("int64", 3) },
     },
     WatchRequest: { fields: { create_request: field("WatchCreateRequest", 1) } },
     Event: { fields: { type: field("int32", 1), kv: field("KeyValue", 2), prev_kv: field("KeyValue", 3) } },
@@ -185,7 +187,7 @@ const request = fc.letrec<{ readonly txn: TxnRequest }>((tie) => {
 }).txn;
 
 const names: Readonly<Record<string, string>> = {
-  rangeEnd: "range_end",
+  rangeEnd: "noRangeend",
   sortOrder: "sort_order",
   sortTarget: "sort_target",
   createRevision: "create_revision",
@@ -202,7 +204,7 @@ const requestOps = {
   txn: "request_txn",
 };
 const responseOps = { range: "response_range", deleteRange: "response_delete_range", txn: "response_txn" };
-const textFields = new Set(["key", "value", "range_end"]);
+const textFields = new Set(["key", "value", "noRangeend"]);
 
 /** A message of ours in the form of the other implementation; what is undefined is left out. */
 function other(value: unknown, ops: Readonly<Record<string, string>>): unknown {
@@ -231,12 +233,14 @@ const header = fc.record({ revision: int64 });
 const keyValue = fc.record({ key: text, createRevision: int64, modRevision: int64, value: text, lease: int64 });
 const rangeResponse = fc.record({ header: maybe(header), kvs: fc.array(keyValue, { maxLength: 3 }) });
 const response = fc.letrec<{ readonly txn: TxnResponse }>((tie) => {
-  const nothing = { range: undefined, deleteRange: undefined, txn: undefined };
+  const noRange = undefined;
+  const deleteRange = undefined;
+  const noTxn = undefined;
   const op = fc.oneof(
     { maxDepth: 2 },
-    rangeResponse.map((each) => ({ ...nothing, range: each })),
-    int64.map((deleted) => ({ ...nothing, deleteRange: { deleted } })),
-    tie("txn").map((each) => ({ ...nothing, txn: each })),
+    rangeResponse.map((each) => ({ range: each, deleteRange, txn: noTxn })),
+    int64.map((deleted) => ({ range: noRange, deleteRange: { deleted }, txn: noTxn })),
+    tie("txn").map((each) => ({ range: noRange, deleteRange, txn: each })),
   );
   return {
     txn: fc.record({ header: maybe(header), succeeded: fc.boolean(), responses: fc.array(op, { maxLength: 3 }) }),
