@@ -33,7 +33,7 @@ const descriptor = {
     RangeRequest: {
       fields: {
         key: field("bytes", 1),
-        noRangeend: field("bytes", 2),
+        range_end: field("bytes", 2),
         limit: field("int64", 3),
         revision: field("int64", 4),
         sort_order: field("int32", 5),
@@ -59,7 +59,7 @@ const descriptor = {
     },
     PutResponse: { fields: { header: field("ResponseHeader", 1), prev_kv: field("KeyValue", 2) } },
     DeleteRangeRequest: {
-      fields: { key: field("bytes", 1), noRangeend: field("bytes", 2), prev_kv: field("bool", 3) },
+      fields: { key: field("bytes", 1), range_end: field("bytes", 2), prev_kv: field("bool", 3) },
     },
     DeleteRangeResponse: {
       fields: { header: field("ResponseHeader", 1), deleted: field("int64", 2), prev_kvs: list("KeyValue", 3) },
@@ -93,7 +93,7 @@ const descriptor = {
         mod_revision: field("int64", 6),
         value: field("bytes", 7),
         lease: field("int64", 8),
-        noRangeend: field("bytes", 64),
+        range_end: field("bytes", 64),
       },
     },
     TxnRequest: {
@@ -103,7 +103,7 @@ const descriptor = {
       fields: { header: field("ResponseHeader", 1), succeeded: field("bool", 2), responses: list("ResponseOp", 3) },
     },
     WatchCreateRequest: {
-      fields: { key: field("bytes", 1), noRangeend: field("bytes", 2), start_revision: field("int64", 3) },
+      fields: { key: field("bytes", 1), range_end: field("bytes", 2), start_revision: field("int64", 3) },
     },
     WatchRequest: { fields: { create_request: field("WatchCreateRequest", 1) } },
     Event: { fields: { type: field("int32", 1), kv: field("KeyValue", 2), prev_kv: field("KeyValue", 3) } },
@@ -187,7 +187,7 @@ const request = fc.letrec<{ readonly txn: TxnRequest }>((tie) => {
 }).txn;
 
 const names: Readonly<Record<string, string>> = {
-  rangeEnd: "noRangeend",
+  rangeEnd: "range_end",
   sortOrder: "sort_order",
   sortTarget: "sort_target",
   createRevision: "create_revision",
@@ -204,7 +204,7 @@ const requestOps = {
   txn: "request_txn",
 };
 const responseOps = { range: "response_range", deleteRange: "response_delete_range", txn: "response_txn" };
-const textFields = new Set(["key", "value", "noRangeend"]);
+const textFields = new Set(["key", "value", "range_end"]);
 
 /** A message of ours in the form of the other implementation; what is undefined is left out. */
 function other(value: unknown, ops: Readonly<Record<string, string>>): unknown {
