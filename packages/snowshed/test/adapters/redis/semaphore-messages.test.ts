@@ -168,4 +168,10 @@ test("what crashed holders leave is taken when their leases end, and not when th
   const waiting = [waiter.permit({ timeout: "5s" }), waiter.permit({ timeout: "5s" })];
   const [first, second] = await Promise.all(waiting);
   expect([first!.context.aborted, second!.context.aborted]).toEqual([false, false]);
+  await first!.release();
+  const client = processes.client();
+  await processes.semaphore({ permits: 2, lease: 600, commandTimeout: 100 }, client).permit();
+  client.disconnect();
+  // Also one that is the first from the beginning.
+  await (await waiter.permit({ timeout: "5s" })).release();
 }, 10_000);
