@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
+import { retryAfter } from "snowshed";
 import { RedisQuota } from "snowshed/redis";
 
 const place = mkdtempSync(join(tmpdir(), "redis-quota-"));
@@ -32,9 +33,9 @@ sent = 0;
 await send(two, "tenant-8");
 console.log(`tenant-8: ${sent} of 1, whatever the other one did`);
 
-const refused = await one.mails.permit(1, { key: "tenant-7", timeout: "1s" }).catch((error) => error);
-const minutes = Math.ceil(refused.retryAfter / 60_000);
-console.log(`${refused.code}: the next one in ${minutes} minutes`);
+await one.mails.permit(1, { key: "tenant-7", timeout: "1s" }).catch((error: unknown) => {
+  console.log(`refused, again in ${Math.ceil(retryAfter(error)! / 60_000)} minutes`);
+});
 
 // The mail server refuses what process one sends for tenant-9. Both leave it alone for a minute.
 const answer = new Response(null, { status: 429, headers: { "Retry-After": "60" } });
@@ -50,5 +51,5 @@ redis.kill();
 // Output:
 // tenant-7: 5 of 8
 // tenant-8: 1 of 1, whatever the other one did
-// SNOWSHED_LIMIT_EXCEEDED: the next one in 12 minutes
+// refused, again in 12 minutes
 // process two knows: a pause of 60 s

@@ -11,7 +11,7 @@ const target = `${folder}lua-scripts.ts`;
 function entry(name) {
   const source = readFileSync(`${folder}lua/${name}.lua`, "utf8");
   const sha1 = createHash("sha1").update(source).digest("hex");
-  const identifier = `${name.replaceAll(/-(\w)/g, (_, letter) => letter.toUpperCase())}Script`;
+  const identifier = `${name.replaceAll(/-\w/g, (pair) => pair.slice(1).toUpperCase())}Script`;
   const literal = source.replaceAll(/[\\`]|\$\{/g, String.raw`\$&`);
   return `/** @internal */
 export const ${identifier}: Script = {

@@ -50,7 +50,7 @@ const programs: ServerPrograms = {
   server: "Redis",
   names: ["redis-server", "redis-cli"],
   places: () => [...searchPath(), "/usr/local/bin", "/opt/homebrew/bin"],
-  package: "redis-server",
+  packages: ["redis-server"],
 };
 
 /** The directory of redis-server, which is installed if it can be. */
@@ -58,7 +58,7 @@ export function findRedis(): Promise<string> {
   return findOrInstall(programs);
 }
 
-const sentinelPrograms: ServerPrograms = { ...programs, names: ["redis-sentinel"], package: "redis-sentinel" };
+const sentinelPrograms: ServerPrograms = { ...programs, names: ["redis-sentinel"], packages: ["redis-sentinel"] };
 
 const deadline = 30_000;
 

@@ -84,6 +84,11 @@ export class QuotaLine implements WaitHost {
   /** All wait for so many milliseconds from now. */
   pause(ms: number): void {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#host.plan.clock.now() + ms);
+    if (this.#turn !== null && this.#turn.at < this.#pausedUntil) {
+      // Gone after the pause, it would go beside those who get their time then.
+      void this.refund(this.#turn.grant);
+      this.#turn = null;
+    }
     this.#serve();
   }
 
@@ -126,7 +131,7 @@ export class QuotaLine implements WaitHost {
 
   /** Refuses all, and gives back what nobody will use. */
   async close(): Promise<void> {
-    const unused = [this.#turn?.grant, this.#block?.rest()];
+    const unused = [this.#turn?.grant ?? null, this.#block?.rest() ?? null];
     this.#turn = null;
     this.#block = null;
     this.#pausedUntil = Number.NEGATIVE_INFINITY;
@@ -135,7 +140,7 @@ export class QuotaLine implements WaitHost {
       head.refuse(new CanceledError(`the quota "${this.#host.name}" is closed`));
     }
     this.#serve();
-    await Promise.all(unused.map((grant) => (grant == null ? undefined : this.refund(grant))));
+    await Promise.all(unused.flatMap((grant) => (grant === null ? [] : [this.refund(grant)])));
   }
 
   #remove(waiter: QuotaWaiter, granted: boolean): void {

@@ -24,7 +24,7 @@ export class QuotaWaiter extends CancelableWaiter implements QueueNode<QuotaWait
     timeout: number,
     isQuiet: boolean,
   ) {
-    super(host, since, normalBand, isCancelable, resolve as (value: unknown) => void, reject);
+    super(host, since, normalBand, isCancelable, resolve, reject);
     this.weight = weight;
     this.timeout = timeout;
     this.isQuiet = isQuiet;

@@ -4,7 +4,7 @@ import type { Context } from "../../concurrency/context.ts";
 import type { Duration } from "../../duration.ts";
 import { toMillisecondsInRange } from "../../duration.ts";
 import { checkInteger, invalidArgument } from "../../errors.ts";
-import type { CheckedLimit, QuotaLimit, QuotaPermit } from "../../throttle/quota-options.ts";
+import type { CheckedLimit, QuotaLimit } from "../../throttle/quota-options.ts";
 import { checkLimits } from "../../throttle/quota-options.ts";
 import type { Rate } from "../../throttle/rate-meter.ts";
 import { rateOf } from "../../throttle/rate-meter.ts";
@@ -44,7 +44,8 @@ export interface RedisQuotaAcquireOptions extends RedisQuotaKeyOptions {
 }
 
 /** Units that were spent. There is nothing to give back: `[Symbol.dispose]()` does nothing. */
-export interface RedisQuotaPermit extends QuotaPermit {
+export interface RedisQuotaPermit extends Disposable {
+  readonly weight: number;
   /**
    * Takes back what was not sent; only the first call counts. What came back by itself in the meantime is not given
    * twice: refund at once. Resolves when Redis knows, or rejects with `SNOWSHED_BACKEND_UNAVAILABLE`: it stays spent then.

@@ -85,8 +85,7 @@ export class Subscriptions {
 
   #open(place: string, key: string): Link {
     const onMessage = (name: string, message: string): void => {
-      // A copy: who is told may end its subscription.
-      for (const listener of [...(this.#channels.get(name)?.listeners ?? [])]) listener.onMessage(message);
+      for (const listener of this.#channels.get(name)?.listeners ?? []) listener.onMessage(message);
     };
     const connection = this.#connector.connect(key, { onMessage, onEnd: () => this.#lose(link) });
     const link: Link = { place, connection, channels: new Set(), isOver: false };

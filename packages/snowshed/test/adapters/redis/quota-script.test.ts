@@ -43,7 +43,11 @@ const limit = fc.record({
   per: fc.integer({ min: 1, max: 5_000_000 }),
   burst: fc.integer({ min: 1, max: 50 }),
 });
-type Limit = { readonly requests: number; readonly per: number; readonly burst: number };
+interface Limit {
+  readonly requests: number;
+  readonly per: number;
+  readonly burst: number;
+}
 
 const epoch = 1_795_000_000_000_000;
 let runs = 0;
@@ -182,8 +186,8 @@ test("units of a block go when nobody else would have gone in their place", asyn
           continue;
         }
         const besides = isOther ? 0 : 9;
-        const rest = isOther ? null : block?.rest();
-        if (rest != null) {
+        const rest = isOther || block === null ? null : block.rest();
+        if (rest !== null) {
           await port.run(timed, [key], ["refund", ...argsOf(limits), rest.weight, rest.at, ...rest.levels, now]);
         }
         const args = ["take", ...argsOf(limits), besides, 1, 0, now];

@@ -12,6 +12,8 @@ import { startProxy } from "../../support/tcp-proxy.ts";
 const limits = [{ requests: 10, per: "1h", burst: 10 }] as const;
 const unavailable = { code: "SNOWSHED_BACKEND_UNAVAILABLE" };
 
+const containing = (text: string): string => expect.stringContaining(text) as string;
+
 let server: RedisServer;
 beforeAll(async () => {
   server = await startRedis();
@@ -159,7 +161,7 @@ describe("a server that does not play along", { timeout: 30_000 }, () => {
     const quota = await quotaAt();
     await server.cli(...(type === "list" ? ["lpush", "{snowshed:q}:quota", "x"] : ["set", "{snowshed:q}:quota", "x"]));
     const error: unknown = await quota.permit().catch((reason: unknown) => reason);
-    expect(error).toMatchObject({ code: "SNOWSHED_FATAL", cause: { message: expect.stringContaining("WRONGTYPE") } });
+    expect(error).toMatchObject({ code: "SNOWSHED_FATAL", cause: { message: containing("WRONGTYPE") } });
     expect(classify(error)).toBe("fatal");
     expect(quota.queued).toBe(0);
     await server.cli("del", "{snowshed:q}:quota");
@@ -169,7 +171,7 @@ describe("a server that does not play along", { timeout: 30_000 }, () => {
   test("one without memory refuses, and works again when it has some", async () => {
     const full = await startOther(["--maxmemory", "1", "--maxmemory-policy", "noeviction"]);
     const quota = await quotaAt(full.port);
-    const oom = { ...unavailable, cause: { message: expect.stringContaining("OOM") } };
+    const oom = { ...unavailable, cause: { message: containing("OOM") } };
     await expect(quota.permit()).rejects.toMatchObject(oom);
     await full.cli("config", "set", "maxmemory", "0");
     expect((await quota.inspect()).limits[0]!.available).toBe(10);
@@ -186,7 +188,7 @@ describe("a server that does not play along", { timeout: 30_000 }, () => {
     const said = /NOAUTH|unauthenticated/;
     expect(["SNOWSHED_FATAL", "SNOWSHED_BACKEND_UNAVAILABLE"]).toContain((error as { code: string }).code);
     if ((error as { code: string }).code === "SNOWSHED_FATAL") {
-      expect(error).toMatchObject({ cause: { message: expect.stringMatching(said) } });
+      expect(error).toMatchObject({ cause: { message: expect.stringMatching(said) as string } });
     }
     expect(quota.queued).toBe(0);
   });
@@ -195,7 +197,7 @@ describe("a server that does not play along", { timeout: 30_000 }, () => {
     const replica = await startOther(["--replicaof", "127.0.0.1", String(server.port)]);
     await until(async () => (await replica.cli("info", "replication")).includes("master_link_status:up"), "a replica");
     const quota = await quotaAt(replica.port);
-    const readOnly = { ...unavailable, cause: { message: expect.stringContaining("READONLY") } };
+    const readOnly = { ...unavailable, cause: { message: containing("READONLY") } };
     await expect(quota.permit()).rejects.toMatchObject(readOnly);
   });
 
