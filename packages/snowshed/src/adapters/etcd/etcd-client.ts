@@ -49,10 +49,8 @@ export interface EtcdClientOptions {
  * ```
  */
 export class EtcdClient implements AsyncDisposable {
-  /** @internal */
-  readonly connection: EtcdConnection;
-  /** @internal */
-  readonly sessions: EtcdSessions;
+  readonly #connection: EtcdConnection;
+  readonly #sessions: EtcdSessions;
 
   constructor(options: EtcdClientOptions) {
     const { username, password, grpc, tls, credentials, clock = systemClock } = options;
@@ -64,10 +62,23 @@ export class EtcdClient implements AsyncDisposable {
     if ((username === undefined) !== (password === undefined)) {
       throw invalidArgument(TypeError, "username and password", "given together", username ?? "only a password");
     }
+    if ((tls?.cert === undefined) !== (tls?.key === undefined)) {
+      throw invalidArgument(TypeError, "tls", "with cert and key together", tls?.cert === undefined ? "key" : "cert");
+    }
     const user = username === undefined ? undefined : { name: username, password: password! };
     const endpoints = (list as readonly string[]).map((each, index) => endpointOf(each, index, tls, credentials));
-    this.connection = new EtcdConnection({ endpoints, user, timeout, grpc, clock });
-    this.sessions = new EtcdSessions(this.connection);
+    this.#connection = new EtcdConnection({ endpoints, user, timeout, grpc, clock });
+    this.#sessions = new EtcdSessions(this.#connection);
+  }
+
+  /** @internal */
+  get connection(): EtcdConnection {
+    return this.#connection;
+  }
+
+  /** @internal */
+  get sessions(): EtcdSessions {
+    return this.#sessions;
   }
 
   /**
@@ -76,8 +87,8 @@ export class EtcdClient implements AsyncDisposable {
    * the server cannot be reached: then the leases end by themselves.
    */
   async close(): Promise<void> {
-    await this.sessions.close();
-    this.connection.close();
+    await this.#sessions.close();
+    this.#connection.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

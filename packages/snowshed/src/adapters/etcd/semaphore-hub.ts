@@ -353,6 +353,9 @@ export class SemaphoreHub implements KeysListener {
   }
 
   #refuseAll(error: unknown): void {
+    // Or it would keep the process running, for nobody.
+    this.#cancelDown?.();
+    this.#cancelDown = null;
     this.#refuseFresh(error);
     for (const waiter of this.#sent) this.giveUp(waiter, error);
   }

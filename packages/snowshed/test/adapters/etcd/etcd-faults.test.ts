@@ -1,9 +1,15 @@
 // What becomes of those who hold and wait when the lease, the connection or etcd itself goes.
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { connect } from "node:net";
+import { createServer } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import { classify, FatalError } from "snowshed";
 import type { LeasePermit } from "snowshed/etcd";
 import { EtcdClient, EtcdSemaphore } from "snowshed/etcd";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { selfSignedCertificate } from "../../support/certificate.ts";
+import { runModule } from "../../support/child-process.ts";
 import type { EtcdCluster } from "../../support/etcd.ts";
 import { base64, startEtcd, until } from "../../support/etcd.ts";
 import { observe, outcome } from "../../support/promises.ts";
@@ -290,6 +296,50 @@ describe("the client", () => {
     await expect(new EtcdSemaphore(encrypted, newName(), { permits: 1 }).permit()).rejects.toEqual(unavailable);
   });
 
+  test("encrypts, and talks to nobody whose certificate it does not trust", async () => {
+    const { key, cert } = selfSignedCertificate("localhost");
+    const server = createServer({ key, cert, ALPNProtocols: ["h2"] }, (socket) => {
+      const upstream = connect(etcd.cluster.members[0]!.port, "127.0.0.1");
+      socket.pipe(upstream).pipe(socket);
+      socket.on("error", () => upstream.destroy());
+      upstream.on("error", () => socket.destroy());
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const endpoints = `https://localhost:${(server.address() as AddressInfo).port}`;
+    const use = (client: EtcdClient): Promise<number> =>
+      new EtcdSemaphore(client, newName(), { permits: 1 }).run(() => 42);
+    expect(await use(etcd.connect({ endpoints, tls: { ca: cert } }))).toBe(42);
+    const withoutScheme = etcd.connect({
+      endpoints: endpoints.slice("https://".length),
+      tls: { ca: Buffer.from(cert) },
+    });
+    expect(await use(withoutScheme)).toBe(42);
+    const error: unknown = await use(etcd.connect({ endpoints, timeout: "500ms" })).catch((reason: unknown) => reason);
+    expect(error).toEqual(unavailable);
+    expect((error as Error).message).toMatch(/certificate/);
+  });
+
+  test("that is closed lets its process end, whatever was under way", async () => {
+    const [port, endpoint] = [await freePort(), etcd.cluster.endpoints[0]!];
+    const { code, stdout, stderr } = await runModule(`
+      import { EtcdClient, EtcdElection, EtcdSemaphore } from "snowshed/etcd";
+      const client = new EtcdClient({ endpoints: "${endpoint}" });
+      const semaphore = new EtcdSemaphore(client, "${newName()}", { permits: 1 });
+      await semaphore.permit();
+      semaphore.permit().catch(() => {});
+      const election = new EtcdElection(client, "${newName()}", { lease: "2s" });
+      await election.campaign("a");
+      election.observe().next().catch(() => {});
+      const away = new EtcdClient({ endpoints: "127.0.0.1:${port}", timeout: "1h" });
+      const refused = new EtcdSemaphore(away, "a", { permits: 1 }).permit().catch((error) => error.code);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await Promise.all([client.close(), away.close()]);
+      console.log(await refused);`);
+    expect([code, stdout.trim(), stderr]).toEqual([0, "SNOWSHED_BACKEND_UNAVAILABLE", ""]);
+  });
+
   test.each([
     ["endpoints", {}],
     ["endpoints", { endpoints: [] }],
@@ -303,6 +353,8 @@ describe("the client", () => {
     ["timeout", { endpoints: "a:1", timeout: Number.NaN }],
     ["username", { endpoints: "a:1", username: "root" }],
     ["username", { endpoints: "a:1", password: "root" }],
+    ["tls", { endpoints: "a:1", tls: { cert: "a" } }],
+    ["tls", { endpoints: "a:1", tls: { key: "a" } }],
   ])("%s: %j is refused", (word, options) => {
     let error: unknown;
     try {
