@@ -95,7 +95,7 @@ function sharedSlots(holds: readonly Hold[]): string[] {
 }
 
 /** What is granted after another's grant was known has the larger token on their slot; no token is given twice. */
-function tokensThatFall({ requests }: History): string[] {
+export function tokensThatFall({ requests }: History): string[] {
   const bySlot = new Map<number, { token: bigint; request: Request }[]>();
   for (const request of requests) {
     if (request.granted === undefined) continue;

@@ -1,12 +1,12 @@
 // A process that takes permits of a semaphore on Redis, holds them, gives them back, and tells its parent what it did.
 // node semaphore-worker.mjs '{"port":…,"name":…,"permits":…,"lease":…,"loops":…,"skew":…}', with an IPC channel
 import process from "node:process";
-import { Redis } from "ioredis";
+import { Cluster, Redis } from "ioredis";
 import { RedisSemaphore } from "snowshed/redis";
 
 /**
  * @typedef {object} Order
- * @property {number} port
+ * @property {import("../support/redis-clients.ts").RedisTopology} topology
  * @property {string} name
  * @property {number} permits
  * @property {number} lease milliseconds
@@ -15,7 +15,7 @@ import { RedisSemaphore } from "snowshed/redis";
  */
 
 const order = /** @type {Order} */ (JSON.parse(process.argv[2] ?? ""));
-const { port, name, permits, lease, loops, skew } = order;
+const { topology, name, permits, lease, loops, skew } = order;
 const realNow = Date.now;
 // A machine whose clock is wrong.
 Date.now = () => realNow() + skew;
@@ -29,7 +29,16 @@ const tell = (message) => void (process.connected && process.send?.(message));
  */
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-const client = new Redis({ port, host: "127.0.0.1", retryStrategy: () => 50 });
+function connect() {
+  const host = "127.0.0.1";
+  const retryStrategy = () => 50;
+  if (topology.kind === "single") return new Redis({ port: topology.port, host, retryStrategy });
+  const nodes = topology.ports.map((port) => ({ host, port }));
+  if (topology.kind === "cluster") return new Cluster(nodes, { clusterRetryStrategy: retryStrategy });
+  return new Redis({ sentinels: nodes, name: topology.name, retryStrategy, sentinelRetryStrategy: retryStrategy });
+}
+
+const client = connect();
 client.on("error", () => {});
 const semaphore = new RedisSemaphore(client, name, { permits, lease, commandTimeout: 1000 });
 let isOver = false;

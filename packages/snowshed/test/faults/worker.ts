@@ -1,0 +1,110 @@
+import type { ChildProcess } from "node:child_process";
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { FencedResource } from "./fenced-resource.ts";
+import type { Fenced, Request } from "./history.ts";
+
+const program = fileURLToPath(new URL("semaphore-worker.mjs", import.meta.url));
+
+/** Of the semaphore that they share; milliseconds. */
+export const permits = 3;
+export const lease = 1000;
+
+/** Milliseconds of the clock that all processes share. */
+export const now = (): number => Number(process.hrtime.bigint()) / 1e6;
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+type Message =
+  | { readonly kind: "ready" | "done" }
+  | { readonly kind: "invoked"; readonly id: string; readonly weight: number; readonly at: number }
+  | { readonly kind: "granted"; readonly id: string; readonly fences: readonly TextFence[]; readonly at: number }
+  | { readonly kind: "refused"; readonly id: string; readonly code: string; readonly at: number }
+  | { readonly kind: "ended"; readonly id: string; readonly at: number }
+  | { readonly kind: "write"; readonly fences: readonly TextFence[]; readonly at: number };
+
+interface TextFence {
+  readonly slot: number;
+  readonly token: string;
+}
+
+type Draft = { -readonly [Key in keyof Request]: Request[Key] };
+
+/** A process that uses a semaphore, and what it told of that. */
+export class Worker {
+  readonly name: string;
+  readonly requests = new Map<string, Draft>();
+  readonly #resource: FencedResource;
+  readonly #start: () => ChildProcess;
+  child: ChildProcess;
+  isReady = false;
+  isDone = false;
+  readonly codes = new Map<string, number>();
+
+  constructor(name: string, options: object, resource: FencedResource) {
+    this.name = name;
+    this.#resource = resource;
+    const order = JSON.stringify({ permits, lease, loops: 3, skew: 0, ...options });
+    this.#start = () => fork(program, [order], { execArgv: [], stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    this.child = this.start();
+  }
+
+  start(): ChildProcess {
+    this.isReady = false;
+    this.isDone = false;
+    const child = this.#start();
+    child.on("message", (message: Message) => this.#take(message));
+    child.on("error", () => {});
+    this.child = child;
+    return child;
+  }
+
+  /** What it held is held no longer: it does not run. */
+  stopped(at: number): void {
+    for (const request of this.requests.values()) {
+      if (request.granted !== undefined) this.#end(request, at);
+    }
+  }
+
+  #take(message: Message): void {
+    switch (message.kind) {
+      case "ready":
+        this.isReady = true;
+        break;
+      case "done":
+        this.isDone = true;
+        break;
+      case "write":
+        this.#resource.write(fencesOf(message.fences));
+        break;
+      case "invoked":
+        this.requests.set(message.id, { worker: this.name, weight: message.weight, invoked: message.at, fences: [] });
+        break;
+      case "refused":
+        this.codes.set(message.code, (this.codes.get(message.code) ?? 0) + 1);
+        break;
+      case "granted":
+        Object.assign(this.requests.get(message.id)!, { granted: message.at, fences: fencesOf(message.fences) });
+        break;
+      case "ended":
+        this.#end(this.requests.get(message.id)!, message.at);
+        break;
+    }
+  }
+
+  #end(request: Draft, at: number): void {
+    request.ended = Math.min(request.ended ?? Number.POSITIVE_INFINITY, at);
+  }
+}
+
+function fencesOf(fences: readonly TextFence[]): Fenced[] {
+  return fences.map(({ slot, token }) => ({ slot, token: BigInt(token) }));
+}
+
+/** With what requests of all of them were refused, and how often. */
+export function codesOf(workers: readonly Worker[]): Map<string, number> {
+  const codes = new Map<string, number>();
+  for (const worker of workers) {
+    for (const [code, count] of worker.codes) codes.set(code, (codes.get(code) ?? 0) + count);
+  }
+  return codes;
+}
