@@ -27,7 +27,7 @@ afterEach(async () => {
   await proxy.stop();
 });
 
-const options = { permits: 1, lease: 600, commandTimeout: 300 };
+const options = { permits: 1, lease: 600, commandTimeout: 1000 };
 
 /** What happened, in order, to a holder behind the proxy and to one who waits for its permit. */
 async function histories(harm: () => void): Promise<{ events: string[]; held: LeasePermit; next: LeasePermit }> {

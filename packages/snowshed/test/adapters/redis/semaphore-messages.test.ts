@@ -63,7 +63,7 @@ test("a permit that is handed over by a message is claimed with one command, for
 test("who was granted by a message and died frees the permit after a short lease, not a whole one", async () => {
   const proxy = await startProxy(server.port);
   const [a, c] = [processes.semaphore({ permits: 1 }), processes.semaphore({ permits: 1 })];
-  const b = processes.semaphore({ permits: 1, commandTimeout: 500 }, processes.client({ port: proxy.port }));
+  const b = processes.semaphore({ permits: 1, commandTimeout: 1000 }, processes.client({ port: proxy.port }));
   const held = await a.permit();
   observe(b.permit());
   await queued(a, 1);
@@ -138,7 +138,7 @@ test("scripts that are flushed in the middle of everything are loaded again", as
 
 test("waiters of a process that has died are passed over when its time is up", async () => {
   const proxy = await startProxy(server.port);
-  const options = { permits: 1, lease: 900, commandTimeout: 200 };
+  const options = { permits: 1, lease: 900, commandTimeout: 1000 };
   const [a, c] = [processes.semaphore(options), processes.semaphore(options)];
   const dead = processes.semaphore(options, processes.client({ port: proxy.port }));
   const held = await a.permit();
@@ -161,7 +161,7 @@ test("what crashed holders leave is taken when their leases end, and not when th
   const waiter = processes.semaphore({ permits: 2, lease: "30s" });
   for (const lease of [600, 1200]) {
     const client = processes.client();
-    await processes.semaphore({ permits: 2, lease, commandTimeout: 100 }, client).permit();
+    await processes.semaphore({ permits: 2, lease, commandTimeout: 1000 }, client).permit();
     client.disconnect();
   }
   // The beat of the waiters is ten seconds away; the second one becomes the first only when the first one has gone.
@@ -170,7 +170,7 @@ test("what crashed holders leave is taken when their leases end, and not when th
   expect([first!.context.aborted, second!.context.aborted]).toEqual([false, false]);
   await first!.release();
   const client = processes.client();
-  await processes.semaphore({ permits: 2, lease: 600, commandTimeout: 100 }, client).permit();
+  await processes.semaphore({ permits: 2, lease: 600, commandTimeout: 1000 }, client).permit();
   client.disconnect();
   // Also one that is the first from the beginning.
   await (await waiter.permit({ timeout: "5s" })).release();

@@ -95,11 +95,11 @@ test("a lease that has ended is not renewed, though nobody has taken it yet", as
 
 test("a request that is given up before its answer came holds nothing", async () => {
   const client = processes.client();
-  const semaphore = processes.semaphore({ permits: 1, commandTimeout: 100 }, client);
+  const semaphore = processes.semaphore({ permits: 1, commandTimeout: 500 }, client);
   await (await semaphore.permit()).release();
-  await server.cli("client", "pause", "400", "all");
+  await server.cli("client", "pause", "1500", "all");
   await expect(semaphore.permit()).rejects.toMatchObject({ code: "SNOWSHED_BACKEND_UNAVAILABLE" });
-  await expect(semaphore.permit({ timeout: 50 })).rejects.toMatchObject({ code: "SNOWSHED_BACKEND_UNAVAILABLE" });
+  await expect(semaphore.permit({ timeout: 100 })).rejects.toMatchObject({ code: "SNOWSHED_BACKEND_UNAVAILABLE" });
   const other = processes.semaphore({ permits: 1 });
   const permit = await other.permit({ timeout: "4s" });
   expect((await other.inspect()).held).toBe(1);

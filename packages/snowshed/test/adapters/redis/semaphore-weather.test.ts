@@ -154,7 +154,7 @@ test("a server that is busy with a script, and scripts that are killed or flushe
 
 test("the client is closed under us: waiters and holders are told, and calls fail", async () => {
   const client = processes.client();
-  const options = { permits: 1, lease: 900, commandTimeout: 300 };
+  const options = { permits: 1, lease: 900, commandTimeout: 1000 };
   const semaphore = processes.semaphore(options, client);
   const held = await semaphore.permit();
   const waiting = observe(semaphore.permit());
@@ -175,7 +175,7 @@ test("the server dies: waiters and holders are told; when it is there again, all
   try {
     const { port } = mortal;
     const semaphore = processes.semaphore(
-      { permits: 1, lease: 900, commandTimeout: 300 },
+      { permits: 1, lease: 900, commandTimeout: 1000 },
       processes.client({ port, retryStrategy: () => 50 }),
     );
     const held = await semaphore.permit();
