@@ -1,3 +1,4 @@
+import { systemClock } from "../../clock.ts";
 import { hashSlot } from "./hash-slot.ts";
 import type { Script } from "./port.ts";
 import type { ConnectionEvents, RedisConnection, RedisConnector } from "./redis-connector.ts";
@@ -93,8 +94,13 @@ export class NodeRedisConnector implements RedisConnector {
       if (!node.isOpen) events.onEnd();
     });
     node.on("end", () => events.onEnd());
-    // It has told the server already, and forgotten the channel.
-    node.on("sharded-channel-moved", () => node.destroy());
+    // The server has moved the slot, and the client forgotten the channel. Not at once: a client that is destroyed while it
+    // reads never stops reading.
+    node.on("sharded-channel-moved", () => {
+      systemClock.setTimeout(() => {
+        if (node.isOpen) node.destroy();
+      }, 0);
+    });
     try {
       await node.connect();
     } catch (error) {

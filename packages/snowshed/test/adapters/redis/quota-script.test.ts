@@ -166,6 +166,23 @@ test("no window is overfull, whoever waits, refunds, pauses and takes blocks", {
   );
 });
 
+test("a clock that is set back makes nobody wait longer", async () => {
+  const [key, limits] = [`{c}${runs++}`, [{ requests: 1, per: 10_000_000, burst: 2 }]];
+  const rates = limits.map(({ requests, per, burst }) => rateOf(requests, per, burst));
+  const ask = async (now: number, longest: number): Promise<number> => {
+    const args = ["take", ...argsOf(limits), 0, 1, longest, now];
+    return readTake(await port.run(timed, [key], args), rates, [1]).outcomes[0]!.wait;
+  };
+  expect([await ask(epoch, 0), await ask(epoch, 0), await ask(epoch, -1)]).toEqual([0, 0, 10_000_000]);
+  expect(await ask(epoch + 4_000_000, 0)).toBe(16_000_000);
+  const hour = 3_600_000_000;
+  expect(await ask(epoch - hour, 0)).toBe(20_000_000);
+  expect(await ask(epoch - hour + 5_000_000, 0)).toBe(15_000_000);
+  await port.run(timed, [key], ["pause", ...argsOf(limits), 30_000_000, epoch - hour + 5_000_000]);
+  expect(await ask(epoch - hour + 5_000_000, 0)).toBe(30_000_000);
+  expect(await ask(epoch - 2 * hour, 0)).toBe(30_000_000);
+});
+
 test("units of a block go when nobody else would have gone in their place", async () => {
   const gaps = fc.array(fc.integer({ min: 0, max: 300_000 }), { minLength: 1, maxLength: 60 });
   const rate = fc.record({ requests: fc.integer({ min: 1, max: 20 }), burst: fc.integer({ min: 1, max: 30 }) });
