@@ -4,7 +4,7 @@ import { FatalError } from "../../overload/classified-errors.ts";
 import { ExpiryList } from "../../overload/expiry.ts";
 import { semaphoreScript } from "./lua-scripts.ts";
 import type { RedisPort } from "./port.ts";
-import { Bound } from "./semaphore-request.ts";
+import { Bound } from "./semaphore-bound.ts";
 
 /** What the server refuses for good. */
 const refusals = /^(?:WRONGTYPE|NOAUTH|WRONGPASS|NOPERM) /;

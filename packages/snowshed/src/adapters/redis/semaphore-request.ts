@@ -2,8 +2,9 @@ import type { Clock } from "../../clock.ts";
 import type { Context } from "../../concurrency/context.ts";
 import type { WaitHost } from "../../overload/cancelable-waiter.ts";
 import { CancelableWaiter } from "../../overload/cancelable-waiter.ts";
-import type { Expiring, ExpiryList } from "../../overload/expiry.ts";
+import type { ExpiryList } from "../../overload/expiry.ts";
 import { normalBand } from "../../overload/priority.ts";
+import { Bound } from "./semaphore-bound.ts";
 import type { HeldLease, LeaseHolder } from "./semaphore-lease.ts";
 import type { ReplicaCheck } from "./semaphore-replicas.ts";
 
@@ -11,18 +12,6 @@ import type { ReplicaCheck } from "./semaphore-replicas.ts";
 interface RequestHost extends WaitHost {
   /** The time of its caller is over, or that for an answer. */
   timedOut(request: SemaphoreRequest): void;
-}
-
-/** Of one whose answer is waited for. @internal */
-export class Bound implements Expiring {
-  before: Expiring | null = null;
-  after: Expiring | null = null;
-  due = 0;
-  readonly expire: () => void;
-
-  constructor(expire: () => void) {
-    this.expire = expire;
-  }
 }
 
 /** Somebody who asked the server for a permit. @internal */
