@@ -1,0 +1,20 @@
+import type { Context } from "../../concurrency/context.ts";
+import type { LeasePermit } from "../../throttle/lease-permit.ts";
+import { EtcdClient } from "./etcd-client.ts";
+import type { EtcdSemaphoreAcquireOptions, EtcdSemaphoreInspection, EtcdSemaphoreOptions } from "./semaphore-options.ts";
+export declare class EtcdSemaphore implements AsyncDisposable {
+    #private;
+    readonly name: string;
+    constructor(client: EtcdClient, name: string, options: EtcdSemaphoreOptions);
+    static names(client: EtcdClient, options?: {
+        readonly prefix?: string | undefined;
+    }): Promise<string[]>;
+    permit(options?: EtcdSemaphoreAcquireOptions): Promise<LeasePermit>;
+    tryPermit(weight?: number): Promise<LeasePermit | undefined>;
+    run<T>(task: (context: Context, permit: LeasePermit) => T | PromiseLike<T>, options?: EtcdSemaphoreAcquireOptions): Promise<T>;
+    resize(permits: number): Promise<void>;
+    inspect(): Promise<EtcdSemaphoreInspection>;
+    releaseHolder(id: string): Promise<boolean>;
+    close(): Promise<void>;
+    [Symbol.asyncDispose](): Promise<void>;
+}
