@@ -117,6 +117,16 @@ describe("calls", () => {
     expect((await quota.inspect()).pausedFor).toBeLessThanOrEqual(24 * 3_600_000);
   });
 
+  test("a time that was found before a pause is given back, and another found", { timeout: 20_000 }, async () => {
+    const quota = await quotaAt(undefined, { limits: [{ requests: 1, per: "2s" }] });
+    const at = (permit: object): number => (permit as { readonly at: number }).at;
+    const first = await quota.permit();
+    const second = quota.permit();
+    await until(async () => (await quota.tryPermit()) === undefined && quota.queued === 1, "it has its time");
+    await quota.penalise("2500ms");
+    expect(at(await second) - at(first)).toBeGreaterThanOrEqual(2_500_000);
+  });
+
   test("who waits is told when the time is over, and what it had is given back", async () => {
     const quota = await quotaAt(undefined, { limits: [{ requests: 36_000, per: "1h" }] });
     await quota.permit(10);
