@@ -91,7 +91,7 @@ describe("another server is the master", () => {
     let isDone = false;
     const calling = (async () => {
       while (!isDone) {
-        await quota.tryPermit().catch((error: { readonly code: string }) => codes.add(error.code));
+        await quota.tryPermit().catch((error: unknown) => codes.add((error as { readonly code: string }).code));
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     })();
@@ -100,7 +100,7 @@ describe("another server is the master", () => {
     await calling;
     await next.cli("del", key);
     const works = async (): Promise<boolean> => {
-      await quota.permit().catch((error: { readonly code: string }) => codes.add(error.code));
+      await quota.permit().catch((error: unknown) => codes.add((error as { readonly code: string }).code));
       return (await next.cli("exists", key)) === "1";
     };
     await until(works, "the quota is kept at the new master");
