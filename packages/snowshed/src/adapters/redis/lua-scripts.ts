@@ -146,7 +146,7 @@ return reply
 /** @internal */
 export const semaphoreScript: Script = {
   name: "semaphore",
-  sha1: "7d520d87e00d92759c15836035c069f393b5c1fd",
+  sha1: "cd80843275a790a25f82840b9b28fa61396c9152",
   source: `-- All that changes a semaphore: one script, so that each change is one atomic step.
 --
 -- KEYS[1] state    nine numbers, the map of the slots ("1": taken), and for each holder a line
@@ -355,8 +355,13 @@ local function serve()
       queued = 0
       break
     end
+    local whom = sub(line, 1, 12)
+    if used >= permits then
+      -- As mostly: nothing more to find out.
+      if whom == process then first = 1 end
+      break
+    end
     local holder, rest, weight, lease, handOver = match(line, '^(%S+) ((%d+) (%d+) (%S+) .*)$')
-    local whom = sub(holder, 1, 12)
     weight = tonumber(weight)
     if not alive[whom] then alive[whom] = tonumber(call('HGET', KEYS[3], whom) or 0) end
     if alive[whom] <= now and whom ~= process then
@@ -495,8 +500,9 @@ elseif #own == 0 and sub(reply, 1, 1) == 'G' and version == givenVersion and per
   return sub(reply, 3)
 end
 local wait = nextExpiry == math.huge and -1 or math.max(0, nextExpiry - now)
-reply = reply .. '\\n' .. wait .. ' ' .. first .. ' ' .. queued .. ' ' .. permits .. ' ' .. string.format('%.0f', version) .. ' ' .. now
-return reply .. (#own > 0 and '\\n' or '') .. table.concat(own, '\\n')
+local numbers = string.format('\\n%.0f %d %d %d %.0f %.0f', wait, first, queued, permits, version, now)
+if #own == 0 then return reply .. numbers end
+return reply .. numbers .. '\\n' .. table.concat(own, '\\n')
 `,
 };
 

@@ -206,8 +206,13 @@ local function serve()
       queued = 0
       break
     end
+    local whom = sub(line, 1, 12)
+    if used >= permits then
+      -- As mostly: nothing more to find out.
+      if whom == process then first = 1 end
+      break
+    end
     local holder, rest, weight, lease, handOver = match(line, '^(%S+) ((%d+) (%d+) (%S+) .*)$')
-    local whom = sub(holder, 1, 12)
     weight = tonumber(weight)
     if not alive[whom] then alive[whom] = tonumber(call('HGET', KEYS[3], whom) or 0) end
     if alive[whom] <= now and whom ~= process then
@@ -346,5 +351,6 @@ elseif #own == 0 and sub(reply, 1, 1) == 'G' and version == givenVersion and per
   return sub(reply, 3)
 end
 local wait = nextExpiry == math.huge and -1 or math.max(0, nextExpiry - now)
-reply = reply .. '\n' .. wait .. ' ' .. first .. ' ' .. queued .. ' ' .. permits .. ' ' .. string.format('%.0f', version) .. ' ' .. now
-return reply .. (#own > 0 and '\n' or '') .. table.concat(own, '\n')
+local numbers = string.format('\n%.0f %d %d %d %.0f %.0f', wait, first, queued, permits, version, now)
+if #own == 0 then return reply .. numbers end
+return reply .. numbers .. '\n' .. table.concat(own, '\n')
