@@ -146,9 +146,13 @@ export async function startEtcd({ members: count = 1 }: { readonly members?: 1 |
   }
   const members = places.map((place) => memberOf(program, place, places, join(directory, place.name)));
   const remove = async (): Promise<void> => {
+    process.off("exit", abandon);
     await Promise.all(members.map((member) => member.kill()));
     rmSync(directory, { recursive: true, force: true });
   };
+  // Where a run of tests is broken off.
+  const abandon = (): void => void remove();
+  process.once("exit", abandon);
   try {
     await Promise.all(members.map((member) => member.start()));
   } catch (error) {
