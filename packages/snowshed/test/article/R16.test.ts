@@ -40,7 +40,7 @@ describe("R16: WAIT 3 5000, checked", () => {
     await until(async () => /connected_slaves:2\r?\n/.test(await client.info("replication")), "two replicas");
     // The article's order: nothing fails.
     expect(await client.set("order_status_2", "processing", "EX", 300, "NX")).toBe("OK");
-    expect(await client.wait(3, 200)).toBe(2);
+    expect(await client.wait(3, 1000)).toBe(2);
     expect(await client.get("order_status_2")).toBe("processing");
 
     const semaphore = new RedisSemaphore(client, "order", { ...declared, replicas: { count: 3, timeout: 200 } });

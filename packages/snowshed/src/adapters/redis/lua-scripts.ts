@@ -146,7 +146,7 @@ return reply
 /** @internal */
 export const semaphoreScript: Script = {
   name: "semaphore",
-  sha1: "cd80843275a790a25f82840b9b28fa61396c9152",
+  sha1: "61a9bc850f9a4123cefb334cbec859a2b82f05d8",
   source: `-- All that changes a semaphore: one script, so that each change is one atomic step.
 --
 -- KEYS[1] state    nine numbers, the map of the slots ("1": taken), and for each holder a line
@@ -271,6 +271,11 @@ local function tell(whom, line)
 end
 
 local function free(slots, weight)
+  used = used - weight
+  if weight == '1' then
+    map = sub(map, 1, slots) .. '0' .. sub(map, slots + 2)
+    return
+  end
   local parts, last = {}, 1
   for slot in string.gmatch(slots, '%d+') do
     parts[#parts + 1] = sub(map, last, slot)
@@ -278,22 +283,29 @@ local function free(slots, weight)
   end
   parts[#parts + 1] = sub(map, last)
   map = table.concat(parts, '0')
-  used = used - weight
 end
 
 local function grant(holder, rest, weight, expiry, spare)
-  local parts, slots, last = {}, {}, 1
-  for each = 1, weight do
-    local at = find(map, '0', last, true) or math.max(#map + 1, last)
-    parts[each] = sub(map, last, at - 1)
-    slots[each] = at - 1
-    last = at + 1
+  local slots
+  if weight == 1 then
+    slots = (find(map, '0', 1, true) or #map + 1) - 1
+    map = sub(map, 1, slots) .. '1' .. sub(map, slots + 2)
+  else
+    local parts, last = {}, 1
+    slots = {}
+    for each = 1, weight do
+      local at = find(map, '0', last, true) or math.max(#map + 1, last)
+      parts[each] = sub(map, last, at - 1)
+      slots[each] = at - 1
+      last = at + 1
+    end
+    parts[weight + 1] = sub(map, last)
+    map = table.concat(parts, '1')
+    slots = table.concat(slots, ',')
   end
-  parts[weight + 1] = sub(map, last)
-  map = table.concat(parts, '1')
   used = used + weight
   fence = us > fence and us or fence + 1
-  local granted = table.concat(slots, ',') .. ' ' .. string.format('%.0f', fence)
+  local granted = slots .. ' ' .. string.format('%.0f', fence)
   fence = fence + spare
   if expiry < nextExpiry then nextExpiry = expiry end
   records = records .. '\\n' .. holder .. ' ' .. expiry .. ' ' .. granted .. ' ' .. rest

@@ -29,7 +29,7 @@ afterEach(() => processes.end());
 const isCopied = (): Promise<void> =>
   until(async () => (await replica.cli("info", "replication")).includes("link_status:up"), "it replicates");
 
-const options = { permits: 1, replicas: { count: 1, timeout: 100 }, lease: "20s" } as const;
+const options = { permits: 1, replicas: { count: 1, timeout: "5s" }, lease: "20s" } as const;
 
 test("a permit that the replica has is granted, also one that was waited for, and by a try", async () => {
   const [a, b] = [processes.semaphore(options), processes.semaphore(options)];
@@ -49,7 +49,7 @@ test("a permit that the replica has is granted, also one that was waited for, an
 });
 
 test("too few replicas: an error that says so, and the permit is given back", async () => {
-  const semaphore = processes.semaphore({ ...options, replicas: { count: 2, timeout: 50 } });
+  const semaphore = processes.semaphore({ ...options, replicas: { count: 2, timeout: 700 } });
   const refused = semaphore.permit();
   await expect(refused).rejects.toMatchObject({
     code: "SNOWSHED_REPLICATION_FAILED",
@@ -78,7 +78,7 @@ test("others are not kept waiting by a WAIT", async () => {
 test("a failover to a replica that was cut off: two live leases without WAIT, refused with it", async () => {
   // What is granted in the moments when nothing is copied.
   proxy.halfOpen();
-  const careful = processes.semaphore(options);
+  const careful = processes.semaphore({ ...options, replicas: { count: 1, timeout: 200 } });
   await expect(careful.permit()).rejects.toMatchObject({ code: "SNOWSHED_REPLICATION_FAILED" });
   await until(async () => (await careful.inspect()).held === 0, "it was given back");
   const careless = processes.semaphore({ permits: 1, lease: "20s" });

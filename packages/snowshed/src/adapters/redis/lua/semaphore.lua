@@ -122,6 +122,11 @@ local function tell(whom, line)
 end
 
 local function free(slots, weight)
+  used = used - weight
+  if weight == '1' then
+    map = sub(map, 1, slots) .. '0' .. sub(map, slots + 2)
+    return
+  end
   local parts, last = {}, 1
   for slot in string.gmatch(slots, '%d+') do
     parts[#parts + 1] = sub(map, last, slot)
@@ -129,22 +134,29 @@ local function free(slots, weight)
   end
   parts[#parts + 1] = sub(map, last)
   map = table.concat(parts, '0')
-  used = used - weight
 end
 
 local function grant(holder, rest, weight, expiry, spare)
-  local parts, slots, last = {}, {}, 1
-  for each = 1, weight do
-    local at = find(map, '0', last, true) or math.max(#map + 1, last)
-    parts[each] = sub(map, last, at - 1)
-    slots[each] = at - 1
-    last = at + 1
+  local slots
+  if weight == 1 then
+    slots = (find(map, '0', 1, true) or #map + 1) - 1
+    map = sub(map, 1, slots) .. '1' .. sub(map, slots + 2)
+  else
+    local parts, last = {}, 1
+    slots = {}
+    for each = 1, weight do
+      local at = find(map, '0', last, true) or math.max(#map + 1, last)
+      parts[each] = sub(map, last, at - 1)
+      slots[each] = at - 1
+      last = at + 1
+    end
+    parts[weight + 1] = sub(map, last)
+    map = table.concat(parts, '1')
+    slots = table.concat(slots, ',')
   end
-  parts[weight + 1] = sub(map, last)
-  map = table.concat(parts, '1')
   used = used + weight
   fence = us > fence and us or fence + 1
-  local granted = table.concat(slots, ',') .. ' ' .. string.format('%.0f', fence)
+  local granted = slots .. ' ' .. string.format('%.0f', fence)
   fence = fence + spare
   if expiry < nextExpiry then nextExpiry = expiry end
   records = records .. '\n' .. holder .. ' ' .. expiry .. ' ' .. granted .. ' ' .. rest
