@@ -14,3 +14,5 @@ export type {
   RedisSemaphoreOptions,
 } from "./semaphore-options.ts";
 export type { Fence, LeasePermit } from "../../throttle/lease-permit.ts";
+export { RedisWindow } from "./redis-window.ts";
+export type { RedisWindowOptions } from "./redis-window.ts";
