@@ -88,6 +88,12 @@ describe("gradient", () => {
     expect(algorithm.limit).toBeLessThanOrEqual(Math.max(2 * slots, slots + 3));
   });
 
+  test("sees within six seconds that one place was crowded when it began", () => {
+    const algorithm = gradient({ initial: 8 });
+    saturate(algorithm, 1, 25, 6);
+    expect(algorithm.limit).toBeLessThanOrEqual(3);
+  });
+
   test("leaves a limit alone that is not used", () => {
     const algorithm = gradient({ initial: 20 });
     idle(algorithm, 3, 20, 30);

@@ -30,6 +30,8 @@ const doubtfulProbe = 3000;
 /** With no `initial`: so many are admitted until a few have ended. */
 const optimistic = 50;
 const few = 3;
+/** A burst fills so few places: full in the first windows, they are probed before there are more. */
+const small = 8;
 
 /**
  * Finds how much may run at once from how latency and load move together, without being told a capacity or a latency:
@@ -45,7 +47,7 @@ const few = 3;
  *
  * - *Little's law*: the limit was lowered by a third, and the latency did not follow as it must if the queue were ours:
  *   then something behind has become slower, and its latency is the new measure, soon looked at by a probe;
- * - *probe*: after 1.5 s at the limit, and then every 10 s (3 s after a latency that was adopted) up to every 60 s of it, the limit is lowered for one window,
+ * - *probe*: when a start whose limit was full from the first window on ends, after 1.5 s at the limit, and then every 10 s (3 s after a latency that was adopted) up to every 60 s of it, the limit is lowered for one window,
  *   below what is served, and further as long as the latency follows: it finds what is hidden by an overload that was
  *   there from the beginning;
  * - *floor*: at a limit of 1 there is no queue, so what is measured there is the latency without one.
@@ -90,6 +92,8 @@ class Gradient implements LimitAlgorithm {
   #mostInflight = 0;
   /** While starting: what the limit was when the window began; else 0. */
   #startLimit: number;
+  /** While the limit has been full ever since: how many were in flight when the baseline was learned, maybe in a queue. */
+  #crowd = Number.POSITIVE_INFINITY;
   /** The share of drops that no lower limit cures. */
   #droppedAnyway = 0;
   /** What a lower limit is to be compared with. */
@@ -119,7 +123,7 @@ class Gradient implements LimitAlgorithm {
       if (isCounted) this.#lookAtFirst(sample);
       return;
     }
-    if (this.#startLimit > 0) this.#grow(sample);
+    if (this.#startLimit > 0 && this.#probeFrom === null) this.#grow(sample);
     if (!isCounted || !window.isComplete(this.#limit, this.#startLimit > 0)) return;
     const before = this.#limit;
     // After the first one, as after a change: wait until also long work can have ended.
@@ -131,8 +135,8 @@ class Gradient implements LimitAlgorithm {
 
   #evaluate(at: number): void {
     const { count, mean, error, saturation, inflight, dropped } = this.#window;
-    if (this.#startLimit > 0 && this.#start()) return;
     if (this.#probeFrom !== null) return this.#endProbe(at, this.#probeFrom);
+    if (this.#startLimit > 0 && this.#start()) return;
     if (Number.isNaN(this.#baseline)) {
       // After a retreat: the first that ended in time did so in a crowd.
       this.#adopt(mean);
@@ -197,16 +201,24 @@ class Gradient implements LimitAlgorithm {
     if (Math.log(latency) < known + muchTooLong) this.#set(Math.min(this.#limit + 1, 2 * this.#startLimit));
   }
 
-  /** Looks at a window of the start; returns whether the start goes on. */
+  /** Looks at a window of the start; returns whether that was all: the start goes on, or a probe has begun. */
   #start(): boolean {
-    const { mean, error, dropped } = this.#window;
+    const { mean, error, inflight, saturation, dropped } = this.#window;
     if (Number.isNaN(this.#first)) {
       this.#first = mean;
       this.#startLimit = this.#limit;
       return true;
     }
     // What ends first is what takes the least time, but not by more than a half.
-    if (Number.isNaN(this.#baseline)) this.#baseline = Math.min(mean, this.#first + Math.LN2);
+    if (Number.isNaN(this.#baseline)) {
+      this.#baseline = Math.min(mean, this.#first + Math.LN2);
+      if (saturation >= 0.5) this.#crowd = inflight;
+      if (this.#crowd <= small) {
+        this.#beginProbe(this.#limit, 0.5 * inflight);
+        return true;
+      }
+    }
+    if (saturation < 0.5) this.#crowd = Number.POSITIVE_INFINITY;
     if (mean - error - this.#baseline < muchLonger && dropped < tooManyDropped) {
       // Up to twice as many were in flight, and did not wait for each other: they would have taken twice as long.
       this.#follow();
@@ -214,7 +226,12 @@ class Gradient implements LimitAlgorithm {
       return true;
     }
     this.#startLimit = 0;
-    return false;
+    if (this.#crowd === Number.POSITIVE_INFINITY) return false;
+    // It may have begun in a burst: looked at now, and not only when the limit has been full for long. As many as there
+    // were then would only confirm their own queue.
+    const ratio = Math.exp(Math.max(0, mean - error - this.#baseline));
+    this.#beginProbe(this.#limit, 0.5 * Math.min(inflight / ratio, this.#crowd));
+    return true;
   }
 
   /** Everything was dropped: nothing is known but that this is far too many. */
@@ -292,9 +309,12 @@ class Gradient implements LimitAlgorithm {
     if (Math.abs(gap) <= tolerance) {
       this.#baseline += 0.5 * gap;
       this.#probeEvery = Math.min(2 * this.#probeEvery, rarestProbe);
+      // It was no queue: the start goes on.
+      if (this.#startLimit > 0) return this.#set(from.limit);
     } else {
       this.#adopt(mean);
     }
+    this.#startLimit = 0;
     this.#lastProbe = at;
     // What the former limit was worth by what is known now; at least what has just been seen to be served.
     const before = from.inflight / Math.exp(Math.max(0, from.mean - this.#baseline));
