@@ -5,6 +5,7 @@ export { FileHandles } from "./file-handles.ts";
 export type { FileHandlesAcquireOptions, FileHandlesInspection, FileHandlesOptions } from "./file-handles.ts";
 export type { KeyedQuotaInspection, KeyedQuotaOptions } from "./keyed-quota.ts";
 export { KeyedQuota } from "./keyed-quota.ts";
+export type { Fence, LeasePermit } from "./lease-permit.ts";
 export type { PoolLeak } from "./pool-leaks.ts";
 export type { PoolPermit } from "./pool-lease.ts";
 export type { PoolAcquireOptions, PoolInspection, PoolOptions } from "./pool-options.ts";

@@ -9,9 +9,11 @@ export declare class EtcdSemaphore implements AsyncDisposable {
     static names(client: EtcdClient, options?: {
         readonly prefix?: string | undefined;
     }): Promise<string[]>;
-    permit(options?: EtcdSemaphoreAcquireOptions): Promise<LeasePermit>;
+    permit(weight?: number, options?: EtcdSemaphoreAcquireOptions): Promise<LeasePermit>;
     tryPermit(weight?: number): Promise<LeasePermit | undefined>;
-    run<T>(task: (context: Context, permit: LeasePermit) => T | PromiseLike<T>, options?: EtcdSemaphoreAcquireOptions): Promise<T>;
+    run<T>(task: (context: Context, permit: LeasePermit) => T | PromiseLike<T>, options?: EtcdSemaphoreAcquireOptions & {
+        readonly weight?: number | undefined;
+    }): Promise<T>;
     resize(permits: number): Promise<void>;
     inspect(): Promise<EtcdSemaphoreInspection>;
     releaseHolder(id: string): Promise<boolean>;

@@ -9,7 +9,6 @@ export interface EtcdSemaphoreOptions {
     readonly owner?: string | undefined;
 }
 export interface EtcdSemaphoreAcquireOptions {
-    readonly weight?: number | undefined;
     readonly signal?: AbortSignal | Context | undefined;
     readonly timeout?: Duration | undefined;
 }

@@ -16,7 +16,7 @@ export function span(ms: number): string {
 }
 
 /** A holder in the columns of the table. */
-export function holderCells(holder: LockHolder, now: number): string[] {
+function holderCells(holder: LockHolder, now: number): string[] {
   const fences = holder.fences.map(({ slot, token }) => `${slot}:${token}`);
   const shown = fences.length > 3 ? [...fences.slice(0, 3), "…"] : fences;
   const { owner, id, weight, since, expiresIn } = holder;

@@ -1,4 +1,5 @@
 import { Redis } from "ioredis";
+import type { Duration } from "snowshed";
 import { EtcdClient, EtcdSemaphore } from "snowshed/etcd";
 import type { LeasePermit } from "snowshed/redis";
 import { RedisSemaphore } from "snowshed/redis";
@@ -44,8 +45,8 @@ describe("on Redis", () => {
     await server.stop();
   });
 
-  function semaphore(name: string, permits: number): RedisSemaphore {
-    const made = new RedisSemaphore(client, name, { permits, lease: "1m", owner: `worker of ${name}` });
+  function semaphore(name: string, permits: number, lease: Duration = "1m"): RedisSemaphore {
+    const made = new RedisSemaphore(client, name, { permits, lease, owner: `worker of ${name}` });
     onTestFinished(() => made.close({ timeout: 0 }).catch(() => {}));
     return made;
   }
@@ -53,7 +54,7 @@ describe("on Redis", () => {
   test("shows who holds, who waits, for how long, with what fence and how much of the lease is left", async () => {
     const exports = semaphore("exports", 3);
     const first = await exports.permit();
-    const second = await exports.permit({ weight: 2 });
+    const second = await exports.permit(2);
     const third = exports.permit();
     await expect.poll(async () => (await exports.inspect()).queued).toBe(1);
     const { code, stdout } = await run(["locks", server.url, "--name", "exports"]);
@@ -92,7 +93,7 @@ describe("on Redis", () => {
 
   test("looking changes nothing: neither the number of permits nor the queue", async () => {
     const mails = semaphore("mails", 7);
-    await mails.permit({ weight: 7 });
+    await mails.permit(7);
     const before = await client.dump("{snowshed:mails}");
     await shown(server.url);
     expect(await client.dump("{snowshed:mails}")).toEqual(before);
@@ -112,7 +113,8 @@ describe("on Redis", () => {
 
   describe("--release", () => {
     async function holding(name: string) {
-      const made = semaphore(name, 1);
+      // A holder that waits for nothing hears of it when it renews its lease.
+      const made = semaphore(name, 1, "1s");
       const permit = await made.permit();
       const { id } = (await made.inspect()).holders[0]!;
       return { permit, id };

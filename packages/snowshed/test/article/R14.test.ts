@@ -74,7 +74,7 @@ describe("R14: a semaphore on Redis and Lua", () => {
       await crash(`${connect()} await new RedisSemaphore(client, "leases", ${options}).permit(); die();`);
     }
     const semaphore = new RedisSemaphore(client, "leases", { permits: 2, lease: 800 });
-    await (await semaphore.permit({ weight: 2, timeout: "20s" })).release();
+    await (await semaphore.permit(2, { timeout: "20s" })).release();
     await semaphore.close();
   }, 60_000);
 

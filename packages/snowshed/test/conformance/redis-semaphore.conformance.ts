@@ -59,7 +59,7 @@ export function redisSemaphoreConformance(title: string, { connect, everywhere }
 
     test("scripts that the server forgot", async () => {
       const [a, b] = both();
-      const held = await a.permit({ weight: 2 });
+      const held = await a.permit(2);
       const waiting = b.permit();
       await queued(a, 1);
       await everywhere("script", "flush");
@@ -70,7 +70,7 @@ export function redisSemaphoreConformance(title: string, { connect, everywhere }
 
     test("renewal, and what a server lost", async () => {
       const [a, b] = both({ lease: 900 });
-      const held = await a.permit({ weight: 2 });
+      const held = await a.permit(2);
       const waiting = b.permit();
       await queued(a, 1);
       await new Promise((resolve) => setTimeout(resolve, 1100));

@@ -54,7 +54,7 @@ async function once() {
   tell({ kind: "invoked", id, weight, at: now() });
   let permit;
   try {
-    permit = await semaphore.permit({ weight, timeout: 4000 });
+    permit = await semaphore.permit(weight, { timeout: 4000 });
   } catch (error) {
     const { code } = /** @type {{ code: string }} */ (error);
     tell({ kind: "refused", id, code, at: now() });

@@ -83,7 +83,8 @@ export class EtcdSemaphore implements AsyncDisposable {
   }
 
   /**
-   * Permits, after a wait for them if need be. Give them back by `release()`, or at the end of a block with `await using`.
+   * `weight` permits, an integer from 1 to 100, after a wait for them if need be. Give them back by `release()`, or at the end
+   * of a block with `await using`.
    *
    * Rejects, holding nothing: with the cancellation when `signal` aborts, with `DeadlineExceededError` after `timeout`,
    * with `SNOWSHED_NEVER_FITS` when `weight` exceeds the permits, now or after a `resize()`, with
@@ -92,8 +93,8 @@ export class EtcdSemaphore implements AsyncDisposable {
    *
    * If the lease is lost while it waits, it queues again, behind all others.
    */
-  async permit(options: EtcdSemaphoreAcquireOptions = {}): Promise<LeasePermit> {
-    return this.#acquire(options, contextOf(undefined, this.#client.connection.clock));
+  async permit(weight: number = 1, options: EtcdSemaphoreAcquireOptions = {}): Promise<LeasePermit> {
+    return this.#acquire(weight, options, contextOf(undefined, this.#client.connection.clock));
   }
 
   /**
@@ -115,11 +116,11 @@ export class EtcdSemaphore implements AsyncDisposable {
    */
   async run<T>(
     task: (context: Context, permit: LeasePermit) => T | PromiseLike<T>,
-    options: EtcdSemaphoreAcquireOptions = {},
+    options: EtcdSemaphoreAcquireOptions & { readonly weight?: number | undefined } = {},
   ): Promise<T> {
     checkFunction(task, "task");
     const parent = contextOf(options.signal, this.#client.connection.clock);
-    const permit = await this.#acquire(options, parent);
+    const permit = await this.#acquire(options.weight ?? 1, options, parent);
     try {
       return await task(permit.context, permit);
     } finally {
@@ -164,9 +165,8 @@ export class EtcdSemaphore implements AsyncDisposable {
     return this.close();
   }
 
-  async #acquire(options: EtcdSemaphoreAcquireOptions, parent: Context): Promise<EtcdPermit> {
-    const { weight = 1, signal } = options;
-    const scope = scopeOf(signal);
+  async #acquire(weight: number, options: EtcdSemaphoreAcquireOptions, parent: Context): Promise<EtcdPermit> {
+    const scope = scopeOf(options.signal);
     const timeout = toMilliseconds(options.timeout ?? Number.POSITIVE_INFINITY, "timeout");
     checkWeight(weight);
     if (scope?.isAborted) throw scope.abortReason;

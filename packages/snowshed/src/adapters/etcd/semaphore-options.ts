@@ -25,8 +25,6 @@ export interface EtcdSemaphoreOptions {
 }
 
 export interface EtcdSemaphoreAcquireOptions {
-  /** An integer from 1 to 100. Default: 1. */
-  readonly weight?: number | undefined;
   /** Gives up when it aborts. One that is aborted already refuses, also when there is room. */
   readonly signal?: AbortSignal | Context | undefined;
   /** Gives up with `DeadlineExceededError` after so long a wait; 0: only what `tryPermit()` would give. Default: none. */

@@ -79,7 +79,7 @@ export class RedisSemaphore implements AsyncDisposable {
   }
 
   /**
-   * Takes `weight` units, waiting until they are free and everyone who came before has been served. Give the permit back by
+   * Takes `weight` units, an integer of at least 1, waiting until they are free and everyone who came before has been served. Give the permit back by
    * `release()`, or at the end of a block with `await using`.
    *
    * Rejects, holding nothing: with the cancellation when `signal` aborts; with `DeadlineExceededError` after `timeout`;
@@ -87,13 +87,13 @@ export class RedisSemaphore implements AsyncDisposable {
    * `SNOWSHED_BACKEND_UNAVAILABLE` when the server refuses, or does not answer for `timeout` or `commandTimeout` (who
    * is queued notices up to a third of a lease later); with `SNOWSHED_REPLICATION_FAILED`.
    */
-  async permit(options: RedisSemaphoreAcquireOptions = {}): Promise<LeasePermit> {
-    return (await this.#acquire(options, false, null))!;
+  async permit(weight: number = 1, options: RedisSemaphoreAcquireOptions = {}): Promise<LeasePermit> {
+    return (await this.#acquire(weight, options, false, null))!;
   }
 
   /** The permit if there is room and nobody waits; rejects as `permit()` does. Does not wait for more than the answer. */
   async tryPermit(weight: number = 1): Promise<LeasePermit | undefined> {
-    return this.#acquire({ weight }, true, null);
+    return this.#acquire(weight, {}, true, null);
   }
 
   /**
@@ -106,11 +106,11 @@ export class RedisSemaphore implements AsyncDisposable {
    */
   async run<T>(
     task: (context: Context, permit: LeasePermit) => T | PromiseLike<T>,
-    options: RedisSemaphoreAcquireOptions = {},
+    options: RedisSemaphoreAcquireOptions & { readonly weight?: number | undefined } = {},
   ): Promise<T> {
     checkFunction(task, "task");
     const parent = contextOf(options.signal, this.#plan.clock);
-    const permit = (await this.#acquire(options, false, parent))!;
+    const permit = (await this.#acquire(options.weight ?? 1, options, false, parent))!;
     try {
       return await task(permit.context, permit);
     } catch (error) {
@@ -181,12 +181,12 @@ export class RedisSemaphore implements AsyncDisposable {
   }
 
   #acquire(
+    weight: number,
     options: RedisSemaphoreAcquireOptions,
     isTry: boolean,
     parent: Context | null,
   ): Promise<HeldLease | undefined> {
-    const { weight = 1, signal } = options;
-    const scope = scopeOf(signal);
+    const scope = scopeOf(options.signal);
     const timeout = toMilliseconds(options.timeout ?? forEver, "timeout");
     checkInteger(weight, "weight", 1);
     this.#checkOpen();

@@ -38,8 +38,6 @@ export interface RedisSemaphoreOptions {
 }
 
 export interface RedisSemaphoreAcquireOptions {
-  /** An integer of at least 1. Default: 1. */
-  readonly weight?: number | undefined;
   /** Gives up when it aborts. One that is aborted already refuses, also when there is room. */
   readonly signal?: AbortSignal | Context | undefined;
   /** Gives up with `DeadlineExceededError` after so long a wait. Default: none. */

@@ -177,7 +177,7 @@ describe("a connection that is cut off", () => {
       for (const call of [() => one.permit(), () => one.tryPermit(), () => one.inspect(), () => one.resize(2)]) {
         await expect(call()).rejects.toEqual(unavailable);
       }
-      await expect(one.permit({ timeout: 100 })).rejects.toEqual(unavailable);
+      await expect(one.permit(1, { timeout: 100 })).rejects.toEqual(unavailable);
       let wasAborted: boolean | null = null;
       await next.then(() => {
         wasAborted = permit.context.aborted;

@@ -32,7 +32,7 @@ if (mode === "hold") {
   const random = () => (state = (state * 1103515245 + 12345) % 2147483648) / 2147483648;
   for (;;) {
     try {
-      const permit = await semaphore.permit({ weight: random() < 0.2 ? 2 : 1 });
+      const permit = await semaphore.permit(random() < 0.2 ? 2 : 1);
       const stop = permit.context.onAbort(() => say("lost", permit));
       say("granted", permit);
       await new Promise((resolve) => setTimeout(resolve, random() * 40));

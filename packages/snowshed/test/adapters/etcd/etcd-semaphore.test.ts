@@ -89,7 +89,7 @@ describe("permits", () => {
     const [one, other] = semaphores(3) as [EtcdSemaphore, EtcdSemaphore];
     const first = await one.permit();
     const order: string[] = [];
-    const heavy = other.permit({ weight: 3 });
+    const heavy = other.permit(3);
     await queued(one, 1);
     const light = one.run(() => order.push("light"));
     await queued(one, 2);
@@ -107,16 +107,16 @@ describe("permits", () => {
 
   test("a hundred at once, and one more is refused", async () => {
     const [one] = semaphores(200, 1) as [EtcdSemaphore];
-    const permit = await one.permit({ weight: 100 });
-    const other = one.permit({ weight: 100 });
+    const permit = await one.permit(100);
+    const other = one.permit(100);
     expect((await other).fences.map(({ slot }) => slot)).toEqual(
       Array.from({ length: 100 }, (_, index) => 100 + index),
     );
-    const third = one.permit({ weight: 100 });
+    const third = one.permit(100);
     await queued(one, 1);
     await permit.release();
     expect((await third).fences[99]!.slot).toBe(99);
-    await expect(one.permit({ weight: 101 })).rejects.toThrow(RangeError);
+    await expect(one.permit(101)).rejects.toThrow(RangeError);
   });
 
   test("releasing twice is releasing once, and nothing is left in etcd but the number of permits", async () => {
@@ -157,7 +157,7 @@ describe("tryPermit", () => {
     const second = await other.tryPermit();
     expect(second?.fence.slot).toBe(1);
     expect(await one.tryPermit()).toBeUndefined();
-    const waiting = one.permit({ weight: 2 });
+    const waiting = one.permit(2);
     await queued(one, 1);
     await second?.release();
     // There is room for one, and it is not this one's turn.
@@ -227,14 +227,14 @@ describe("run", () => {
 describe("giving up", () => {
   test("an aborted signal refuses, also when there is room", async () => {
     const [one] = semaphores(1, 1) as [EtcdSemaphore];
-    await expect(one.permit({ signal: AbortSignal.abort() })).rejects.toThrow(CanceledError);
+    await expect(one.permit(1, { signal: AbortSignal.abort() })).rejects.toThrow(CanceledError);
   });
 
   test("a signal that aborts ends the wait, and the one behind goes on", async () => {
     const [one, other] = semaphores(1) as [EtcdSemaphore, EtcdSemaphore];
     const holder = await one.permit();
     const context = Context.background.withCancel();
-    const given = other.permit({ signal: context });
+    const given = other.permit(1, { signal: context });
     await queued(one, 1);
     const behind = one.permit();
     await queued(one, 2);
@@ -254,7 +254,7 @@ describe("giving up", () => {
         const context = Context.background.withCancel();
         if (index % 3 > 0) setTimeout(() => context.cancel(), ((index * 37) % 60) * 5);
         try {
-          const permit = await (index % 2 === 0 ? one : other).permit({ signal: context });
+          const permit = await (index % 2 === 0 ? one : other).permit(1, { signal: context });
           results.held++;
           await permit.release();
         } catch (error) {
@@ -270,12 +270,12 @@ describe("giving up", () => {
 
   test("after its timeout", async () => {
     const [one] = semaphores(1, 1) as [EtcdSemaphore];
-    const holder = await one.permit({ timeout: "10s" });
-    await expect(one.permit({ timeout: 50 })).rejects.toThrow(DeadlineExceededError);
-    await expect(one.permit({ timeout: 0 })).rejects.toThrow(DeadlineExceededError);
+    const holder = await one.permit(1, { timeout: "10s" });
+    await expect(one.permit(1, { timeout: 50 })).rejects.toThrow(DeadlineExceededError);
+    await expect(one.permit(1, { timeout: 0 })).rejects.toThrow(DeadlineExceededError);
     await queued(one, 0);
     await holder.release();
-    expect((await one.permit({ timeout: 0 })).fence.slot).toBe(0);
+    expect((await one.permit(1, { timeout: 0 })).fence.slot).toBe(0);
   });
 });
 
@@ -293,13 +293,13 @@ describe("the number of permits", () => {
   test("shrinking takes nothing from holders, and refuses who can no longer fit", async () => {
     const [one, other] = semaphores(3) as [EtcdSemaphore, EtcdSemaphore];
     const held = await Promise.all([one.permit(), other.permit(), one.permit()]);
-    const heavy = other.permit({ weight: 2 });
+    const heavy = other.permit(2);
     await queued(one, 1);
     const light = other.permit();
     await queued(one, 2);
     await one.resize(1);
     await expect(heavy).rejects.toMatchObject({ code: "SNOWSHED_NEVER_FITS" });
-    await expect(one.permit({ weight: 2 })).rejects.toMatchObject({ code: "SNOWSHED_NEVER_FITS" });
+    await expect(one.permit(2)).rejects.toMatchObject({ code: "SNOWSHED_NEVER_FITS" });
     expect(held.some(({ context }) => context.aborted)).toBe(false);
     // In an order in which the slots below the new number are given back first.
     held.sort((a, b) => a.fence.slot - b.fence.slot);
@@ -355,8 +355,8 @@ describe("for people", () => {
     const one = new EtcdSemaphore(etcd.connect(), name, options);
     expect(await one.inspect()).toEqual({ permits: 0, version: 0, held: 0, queued: 0, holders: [], waiters: [] });
     const from = Date.now();
-    const permit = await one.permit({ weight: 2 });
-    const waiting = one.permit({ weight: 3 });
+    const permit = await one.permit(2);
+    const waiting = one.permit(3);
     await queued(one, 1);
     const { holders, waiters, ...rest } = await one.inspect();
     expect(rest).toEqual({ permits: 3, version: 0, held: 2, queued: 1 });
@@ -453,8 +453,8 @@ test("what watches it sees every wait and every permit end", async () => {
     const [one, other] = semaphores(2) as [EtcdSemaphore, EtcdSemaphore];
     await Promise.all(Array.from({ length: 10 }, (_, index) => (index % 2 === 0 ? one : other).run(() => {})));
     await one.tryPermit(2).then((permit) => permit?.release());
-    const permit = await one.permit({ weight: 2 });
-    await one.permit({ timeout: 20 }).catch(() => {});
+    const permit = await one.permit(2);
+    await one.permit(1, { timeout: 20 }).catch(() => {});
     await permit.release();
   } finally {
     installHooks(before);
@@ -506,7 +506,7 @@ describe("misuse", () => {
     "a weight of %s changes nothing",
     async (weight) => {
       const [one] = semaphores(2, 1) as [EtcdSemaphore];
-      await expect(one.permit({ weight: weight as number })).rejects.toEqual(invalid);
+      await expect(one.permit(weight as number)).rejects.toEqual(invalid);
       await expect(one.tryPermit(weight as number)).rejects.toEqual(invalid);
       await expect(one.run(() => {}, { weight: weight as number })).rejects.toEqual(invalid);
       expect((await etcd.cluster.keys(prefixOf(one.name))).size).toBe(0);
@@ -516,8 +516,8 @@ describe("misuse", () => {
   test("other arguments", async () => {
     const [one] = semaphores(2, 1) as [EtcdSemaphore];
     await expect(one.run(7 as never)).rejects.toEqual(invalid);
-    await expect(one.permit({ timeout: "x" as never })).rejects.toEqual(invalid);
-    await expect(one.permit({ signal: {} as AbortSignal })).rejects.toEqual(invalid);
+    await expect(one.permit(1, { timeout: "x" as never })).rejects.toEqual(invalid);
+    await expect(one.permit(1, { signal: {} as AbortSignal })).rejects.toEqual(invalid);
     await expect(one.resize(-1)).rejects.toEqual(invalid);
     await expect(one.releaseHolder("")).rejects.toEqual(invalid);
     expectTypeOf(one.permit).returns.resolves.toEqualTypeOf<LeasePermit>();

@@ -158,7 +158,7 @@ describe("a holder that is stopped", () => {
   test("for longer than its lease knows it at its first look, and its token is refused", async () => {
     let next: LeasePermit | undefined;
     const woke = await stopped(600, async (token) => {
-      next = await processes.semaphore(options).permit({ timeout: "20s" });
+      next = await processes.semaphore(options).permit(1, { timeout: "20s" });
       expect(next.fence.token > token).toBe(true);
     });
     expect(woke).toBe("woke true");
@@ -181,7 +181,7 @@ describe("a holder that is stopped", () => {
     await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
     const semaphore = processes.semaphore(options);
     expect(await semaphore.tryPermit()).toBeUndefined();
-    const waiting = semaphore.permit({ timeout: "20s" });
+    const waiting = semaphore.permit(1, { timeout: "20s" });
     await until(async () => (await semaphore.inspect()).queued === 1, "one waits");
     child.kill("SIGKILL");
     await (await waiting).release();

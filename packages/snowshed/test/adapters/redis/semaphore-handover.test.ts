@@ -109,7 +109,7 @@ test("fifty callers in one process: never more than there are permits, in their 
   expect([most, inside, semaphore.held]).toEqual([4, 0, 0]);
   await semaphore.close();
   const other = processes.semaphore({ permits: 4 });
-  await (await other.permit({ weight: 4, timeout: "5s" })).release();
+  await (await other.permit(4, { timeout: "5s" })).release();
 });
 
 test.for([1, 2])("who waits in another process is not passed once that is known (process %i)", async (others) => {
@@ -129,7 +129,7 @@ test.for([1, 2])("who waits in another process is not passed once that is known 
   for (let round = 0; round < 5; round++) {
     await until(() => passed > 100 * round, "it goes from hand to hand");
     const waiting = Array.from({ length: others }, async (_, each) => {
-      const permit = await processes.semaphore({ permits: 1 }).permit({ timeout: "10s" });
+      const permit = await processes.semaphore({ permits: 1 }).permit(1, { timeout: "10s" });
       granted.push(`${round}:${each}`);
       await permit.release();
     });
@@ -160,7 +160,7 @@ test("from the moment it is told, the very next release is for the other process
   await (mine.outcome as { value: LeasePermit }).value.release();
   await until(async () => (await other.inspect()).queued === 0, "all are served");
   await (await semaphore.permit()).release();
-  await (await other.permit({ timeout: "1s" })).release();
+  await (await other.permit(1, { timeout: "1s" })).release();
 });
 
 test("those who wait here are told when the server is lost, can be canceled, and time out", async () => {
@@ -172,7 +172,11 @@ test("those who wait here are told when the server is lost, can be canceled, and
   await pause(100);
   const held = await semaphore.permit();
   const abort = new AbortController();
-  const waiting = [semaphore.permit({ signal: abort.signal }), semaphore.permit({ timeout: 60 }), semaphore.permit()];
+  const waiting = [
+    semaphore.permit(1, { signal: abort.signal }),
+    semaphore.permit(1, { timeout: 60 }),
+    semaphore.permit(),
+  ];
   const [canceled, late, last] = waiting.map((each) => observe(each));
   abort.abort();
   expect(await waiting[0]!.catch((error: unknown) => error)).toMatchObject({ code: "SNOWSHED_CANCELED" });
@@ -202,7 +206,7 @@ test("processes with and without it, callers of all weights: never more than the
   const caller = async (number: number): Promise<void> => {
     for (let each = 0; each < 20; each++) {
       const weight = ((number + each) % 3) + 1;
-      const permit = await all[(number % 4) as 0 | 1 | 2 | 3].permit({ weight, timeout: "30s" });
+      const permit = await all[(number % 4) as 0 | 1 | 2 | 3].permit(weight, { timeout: "30s" });
       inside += weight;
       most = Math.max(most, inside);
       for (const { slot, token } of permit.fences) {

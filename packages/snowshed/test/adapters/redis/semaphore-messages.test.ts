@@ -45,7 +45,7 @@ test("a hundred who wait cost one command in a third of a lease, and so does who
 
 test("a permit that is handed over by a message is claimed with one command, for all of a tick", async () => {
   const [a, b] = [processes.semaphore({ permits: 5 }), processes.semaphore({ permits: 5 })];
-  const held = await a.permit({ weight: 5 });
+  const held = await a.permit(5);
   const waiting = Array.from({ length: 5 }, () => b.permit());
   await queued(b, 5);
   await pause(200);
@@ -165,7 +165,7 @@ test("what crashed holders leave is taken when their leases end, and not when th
     client.disconnect();
   }
   // The beat of the waiters is ten seconds away; the second one becomes the first only when the first one has gone.
-  const waiting = [waiter.permit({ timeout: "5s" }), waiter.permit({ timeout: "5s" })];
+  const waiting = [waiter.permit(1, { timeout: "5s" }), waiter.permit(1, { timeout: "5s" })];
   const [first, second] = await Promise.all(waiting);
   expect([first!.context.aborted, second!.context.aborted]).toEqual([false, false]);
   await first!.release();
@@ -173,5 +173,5 @@ test("what crashed holders leave is taken when their leases end, and not when th
   await processes.semaphore({ permits: 2, lease: 600, commandTimeout: 1000 }, client).permit();
   client.disconnect();
   // Also one that is the first from the beginning.
-  await (await waiter.permit({ timeout: "5s" })).release();
+  await (await waiter.permit(1, { timeout: "5s" })).release();
 }, 10_000);

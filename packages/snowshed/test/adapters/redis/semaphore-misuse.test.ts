@@ -57,15 +57,15 @@ test.for<unknown>([undefined, null, {}, "redis://localhost", { evalsha: 1 }])("%
 test("arguments of the methods are refused before anything is asked or changed", async () => {
   const semaphore = new RedisSemaphore(client, "jobs", { permits: 1 });
   for (const weight of [0, -1, 1.5, Number.NaN, 2 ** 53, "1" as never]) {
-    await expect(semaphore.permit({ weight })).rejects.toMatchObject({ code: invalid });
+    await expect(semaphore.permit(weight)).rejects.toMatchObject({ code: invalid });
     await expect(semaphore.tryPermit(weight)).rejects.toMatchObject({ code: invalid });
     await expect(semaphore.run(() => 1, { weight })).rejects.toMatchObject({ code: invalid });
     await expect(semaphore.resize(typeof weight === "number" && weight === 0 ? -1 : weight)).rejects.toMatchObject({
       code: invalid,
     });
   }
-  await expect(semaphore.permit({ timeout: "soon" as never })).rejects.toMatchObject({ code: invalid });
-  await expect(semaphore.permit({ signal: {} as never })).rejects.toMatchObject({ code: invalid });
+  await expect(semaphore.permit(1, { timeout: "soon" as never })).rejects.toMatchObject({ code: invalid });
+  await expect(semaphore.permit(1, { signal: {} as never })).rejects.toMatchObject({ code: invalid });
   await expect(semaphore.run(undefined as never)).rejects.toMatchObject({ code: invalid });
   for (const id of ["", "a b", "a\nb", 7]) {
     await expect(semaphore.releaseHolder(id as string)).rejects.toMatchObject({ code: invalid });

@@ -85,7 +85,7 @@ test("a failover to a replica that was cut off: two live leases without WAIT, re
   const before = await careless.permit();
   await replica.cli("replicaof", "no", "one");
   const elsewhere = processes.semaphore({ permits: 1, lease: "20s" }, processes.client({ port: replica.port }));
-  const after = await elsewhere.permit({ timeout: "5s" });
+  const after = await elsewhere.permit(1, { timeout: "5s" });
   // Both live: the reason why this is called "at most N live leases" of one server, and why there are tokens.
   expect([before.context.aborted, after.context.aborted]).toEqual([false, false]);
   expect(after.fence.token > before.fence.token).toBe(true);

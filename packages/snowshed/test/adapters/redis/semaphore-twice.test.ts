@@ -37,9 +37,9 @@ test.for<0 | 1>([0, 1])(
     const b = processes.semaphore({ permits: 3, lease: 900 });
     const first = await a.permit();
     expect((await b.inspect()).held).toBe(1);
-    const second = await a.permit({ weight: 2 });
+    const second = await a.permit(2);
     expect(await b.inspect()).toMatchObject({ held: 3, queued: 0 });
-    const waiting = [a.permit(), a.permit({ weight: 2 }), b.permit()];
+    const waiting = [a.permit(), a.permit(2), b.permit()];
     await queued(b, 3);
     await first.release();
     const third = await waiting[0]!;
@@ -99,9 +99,9 @@ test("a request that is given up before its answer came holds nothing", async ()
   await (await semaphore.permit()).release();
   await server.cli("client", "pause", "1500", "all");
   await expect(semaphore.permit()).rejects.toMatchObject({ code: "SNOWSHED_BACKEND_UNAVAILABLE" });
-  await expect(semaphore.permit({ timeout: 100 })).rejects.toMatchObject({ code: "SNOWSHED_BACKEND_UNAVAILABLE" });
+  await expect(semaphore.permit(1, { timeout: 100 })).rejects.toMatchObject({ code: "SNOWSHED_BACKEND_UNAVAILABLE" });
   const other = processes.semaphore({ permits: 1 });
-  const permit = await other.permit({ timeout: "4s" });
+  const permit = await other.permit(1, { timeout: "4s" });
   expect((await other.inspect()).held).toBe(1);
   await permit.release();
 });

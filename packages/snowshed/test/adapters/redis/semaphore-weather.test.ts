@@ -28,7 +28,7 @@ test("no server at the start: every call ends with an error, and works once the 
   const semaphore = processes.semaphore({ permits: 1, commandTimeout: 200 }, client);
   for (const call of [
     () => semaphore.permit(),
-    () => semaphore.permit({ timeout: 100 }),
+    () => semaphore.permit(1, { timeout: 100 }),
     () => semaphore.tryPermit(),
     () => semaphore.run(() => "never"),
     () => semaphore.resize(2),
@@ -112,7 +112,7 @@ test("out of memory with noeviction: no new permits, but those held are renewed 
     await other.release();
     expect((await semaphore.inspect()).held).toBe(0);
     await small.cli("config", "set", "maxmemory", "0");
-    await (await semaphore.permit({ weight: 3 })).release();
+    await (await semaphore.permit(3)).release();
   } finally {
     await small.stop();
   }

@@ -104,7 +104,7 @@ async function program(
     };
     if (kind === "acquire") {
       const abort = new AbortController();
-      const promise = semaphore.permit({ weight: number, signal: abort.signal });
+      const promise = semaphore.permit(number, { signal: abort.signal });
       model.acquire({ weight: number, result: observe(promise), abort });
       await speak(semaphore);
     } else if (kind === "try") {

@@ -21,7 +21,7 @@ const queued = (semaphore: RedisSemaphore, count: number): Promise<void> =>
 test("at most `permits` units are held, by all processes together, and a free one costs one round trip", async () => {
   const [a, b] = [processes.semaphore({ permits: 3 }), processes.semaphore({ permits: 3 })];
   const first = await a.permit();
-  const second = await b.permit({ weight: 2 });
+  const second = await b.permit(2);
   expect([first.weight, second.weight, a.held, b.held]).toEqual([1, 2, 1, 2]);
   expect([first.fences, second.fences].flat().map(({ slot }) => slot)).toEqual([0, 1, 2]);
   expect(await a.tryPermit()).toBeUndefined();
@@ -40,10 +40,10 @@ test("at most `permits` units are held, by all processes together, and a free on
 
 test("who waits is served strictly in order, whatever it weighs and whose process it is in", async () => {
   const all = [0, 1, 2].map(() => processes.semaphore({ permits: 4 }));
-  const held = await Promise.all([all[0]!.permit({ weight: 2 }), all[1]!.permit({ weight: 2 })]);
+  const held = await Promise.all([all[0]!.permit(2), all[1]!.permit(2)]);
   const waiting: Promise<LeasePermit>[] = [];
   for (let each = 0; each < 9; each++) {
-    waiting.push(all[each % 3]!.permit({ weight: (each % 4) + 1 }));
+    waiting.push(all[each % 3]!.permit((each % 4) + 1));
     await queued(all[0]!, each + 1);
   }
   expect(await all[2]!.tryPermit()).toBeUndefined();
@@ -63,7 +63,7 @@ test("who waits is served strictly in order, whatever it weighs and whose proces
 test("a heavy waiter is not overtaken by light ones", async () => {
   const a = processes.semaphore({ permits: 2 });
   const held = await a.permit();
-  const heavy = observe(a.permit({ weight: 2 }));
+  const heavy = observe(a.permit(2));
   await queued(a, 1);
   const light = observe(processes.semaphore({ permits: 2 }).permit());
   await queued(a, 2);
@@ -107,7 +107,7 @@ test("a canceled waiter leaves the queue, also in the tick of its turn", async (
   const a = processes.semaphore({ permits: 1 });
   const held = await a.permit();
   using context = Context.background.withCancel();
-  const canceled = observe(a.permit({ signal: context }));
+  const canceled = observe(a.permit(1, { signal: context }));
   const next = observe(a.permit());
   await queued(a, 2);
   context.cancel("changed my mind");
@@ -119,7 +119,7 @@ test("a canceled waiter leaves the queue, also in the tick of its turn", async (
   expect((await a.inspect()).held).toBe(1);
 
   using late = Context.background.withCancel();
-  const raced = a.permit({ signal: late });
+  const raced = a.permit(1, { signal: late });
   await queued(a, 1);
   const status = observe(raced);
   const release = (next.outcome as { value: LeasePermit }).value.release();
@@ -128,18 +128,18 @@ test("a canceled waiter leaves the queue, also in the tick of its turn", async (
   expect(await outcome(raced)).toMatchObject({ status: "rejected" });
   expect(status.outcome.status).toBe("rejected");
   await until(async () => (await a.inspect()).held === 0, "it was given back");
-  const aborted = a.permit({ signal: AbortSignal.abort() });
+  const aborted = a.permit(1, { signal: AbortSignal.abort() });
   await expect(aborted).rejects.toMatchObject({ code: "SNOWSHED_CANCELED" });
 });
 
 test("a wait ends with its timeout, and a timeout of 0 does not wait", async () => {
   const a = processes.semaphore({ permits: 1 });
   const held = await a.permit();
-  await expect(a.permit({ timeout: 0 })).rejects.toMatchObject({ code: "SNOWSHED_DEADLINE_EXCEEDED" });
-  await expect(a.permit({ timeout: "80ms" })).rejects.toMatchObject({ code: "SNOWSHED_DEADLINE_EXCEEDED" });
+  await expect(a.permit(1, { timeout: 0 })).rejects.toMatchObject({ code: "SNOWSHED_DEADLINE_EXCEEDED" });
+  await expect(a.permit(1, { timeout: "80ms" })).rejects.toMatchObject({ code: "SNOWSHED_DEADLINE_EXCEEDED" });
   await queued(a, 0);
   await held.release();
-  await (await a.permit({ timeout: 0 })).release();
+  await (await a.permit(1, { timeout: 0 })).release();
 });
 
 test("release() counts once, and disposal is release()", async () => {
@@ -180,7 +180,7 @@ test("run() gives the permit back when the task has ended, either way", async ()
 
 test("a weight that exceeds the permits is refused", async () => {
   const a = processes.semaphore({ permits: 2 });
-  await expect(a.permit({ weight: 3 })).rejects.toMatchObject({ code: "SNOWSHED_NEVER_FITS" });
+  await expect(a.permit(3)).rejects.toMatchObject({ code: "SNOWSHED_NEVER_FITS" });
   await expect(a.tryPermit(3)).rejects.toMatchObject({ code: "SNOWSHED_NEVER_FITS" });
   const none = processes.semaphore({ permits: 2 });
   await none.resize(0);
@@ -190,7 +190,7 @@ test("a weight that exceeds the permits is refused", async () => {
 test("resize() holds for all: growing serves who waits, shrinking drains", async () => {
   const [a, b] = [processes.semaphore({ permits: 1 }), processes.semaphore({ permits: 1 })];
   const held = [await a.permit()];
-  const waiting = b.permit({ weight: 2 }).catch((error: unknown) => error);
+  const waiting = b.permit(2).catch((error: unknown) => error);
   const second = observe(b.permit());
   // The server refused the heavy one; the light one waits.
   expect(await waiting).toMatchObject({ code: "SNOWSHED_NEVER_FITS" });
@@ -200,7 +200,7 @@ test("resize() holds for all: growing serves who waits, shrinking drains", async
   expect(await a.inspect()).toMatchObject({ permits: 3, version: 1, held: 2 });
   held.push(await b.permit());
   expect([a.permits, b.permits]).toEqual([3, 3]);
-  const heavy = observe(b.permit({ weight: 3 }));
+  const heavy = observe(b.permit(3));
   await queued(a, 1);
   await b.resize(2);
   await until(() => heavy.outcome.status === "rejected", "it no longer fits");
@@ -218,9 +218,9 @@ test("the larger version decides how many permits there are, whoever comes later
   const old = processes.semaphore({ permits: 2, version: 1 });
   await (await old.permit()).release();
   const newer = processes.semaphore({ permits: 5, version: 2 });
-  await (await newer.permit({ weight: 5 })).release();
+  await (await newer.permit(5)).release();
   const again = processes.semaphore({ permits: 2, version: 1 });
-  await (await again.permit({ weight: 5 })).release();
+  await (await again.permit(5)).release();
   expect([again.permits, (await old.inspect()).permits]).toEqual([5, 5]);
   const same = processes.semaphore({ permits: 9, version: 2 });
   await (await same.permit()).release();
@@ -253,7 +253,7 @@ test("objects of one client share connections, beat and count; close() is of one
 test("an operator sees who holds and waits, and takes a permit away", async () => {
   const a = processes.semaphore({ permits: 2, owner: "worker 7 \u{1f600}" });
   const b = processes.semaphore({ permits: 2 });
-  const held = await a.permit({ weight: 2 });
+  const held = await a.permit(2);
   observe(b.permit());
   await queued(a, 1);
   const seen = await b.inspect();

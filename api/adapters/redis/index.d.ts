@@ -1,0 +1,8 @@
+export { RedisQuota } from "./redis-quota.ts";
+export type { RedisQuotaAcquireOptions, RedisQuotaInspection, RedisQuotaKeyOptions, RedisQuotaOptions, RedisQuotaPermit, } from "./redis-quota-options.ts";
+export type { IoRedisLike, NodeRedisLike, RedisLike } from "./redis-like.ts";
+export { RedisSemaphore } from "./redis-semaphore.ts";
+export type { RedisSemaphoreAcquireOptions, RedisSemaphoreInspection, RedisSemaphoreOptions, } from "./semaphore-options.ts";
+export type { Fence, LeasePermit } from "../../throttle/lease-permit.ts";
+export { RedisWindow } from "./redis-window.ts";
+export type { RedisWindowOptions } from "./redis-window.ts";
