@@ -1,12 +1,14 @@
 // Exercises the installed package on whatever runtime runs this file: plain JavaScript, no test runner. It is copied
 // into a project that has the packed tarballs installed (see runtimes.mjs). Any difference fails the process.
-import { deepStrictEqual as equal, rejects } from "node:assert";
+import { deepStrictEqual as equal, rejects, throws } from "node:assert";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import * as snowshed from "snowshed";
+import * as etcd from "snowshed/etcd";
 import * as http from "snowshed/http";
+import * as redis from "snowshed/redis";
 import * as testing from "snowshed/testing";
 import * as throttle from "snowshed/throttle";
 
@@ -138,11 +140,17 @@ server.close();
 server.closeAllConnections();
 await closed;
 
+// What needs a server is only loaded, and refuses what is no client of one.
+throws(() => new redis.RedisSemaphore({}, "jobs", { permits: 1 }), { code: "SNOWSHED_INVALID_ARGUMENT" });
+throws(() => new etcd.EtcdSemaphore({}, "jobs", { permits: 1 }), { code: "SNOWSHED_INVALID_ARGUMENT" });
+
 // Deno's require() resolves packages by other rules; import is what it is used with.
 if (!("Deno" in globalThis)) {
   const require = createRequire(import.meta.url);
   equal(require("snowshed"), snowshed);
+  equal(require("snowshed/etcd"), etcd);
   equal(require("snowshed/http"), http);
+  equal(require("snowshed/redis"), redis);
   equal(require("snowshed/testing"), testing);
   equal(require("snowshed/throttle"), throttle);
 }

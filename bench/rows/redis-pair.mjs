@@ -50,7 +50,7 @@ const contender = (id, role, make, loop, options) => ({
   setup: async () => loop(await pairs[make](await connect(await startRedis()), options)),
 });
 
-const handover = { localHandover: { times: 1000, ms: 100 } };
+const handover = { localHandover: { times: 100, ms: 100 } };
 
 export const row = {
   name: "redis-pair",

@@ -7,8 +7,6 @@ import type { RedisConnector } from "./redis-connector.ts";
 import type { IoRedisLike, NodeRedisLike, RedisLike } from "./redis-like.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
-export type { RedisPort, Script } from "./port.ts";
-
 class ClientPort implements RedisPort {
   readonly isSharded: boolean;
   readonly #connector: RedisConnector;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { quotaScript } from "../../../src/adapters/redis/lua-scripts.ts";
 import { QuotaBlock } from "../../../src/adapters/redis/quota-block.ts";
 import { readTake } from "../../../src/adapters/redis/quota-state.ts";
-import type { RedisPort, Script } from "../../../src/adapters/redis/redis-port.ts";
+import type { RedisPort, Script } from "../../../src/adapters/redis/port.ts";
 import { portOf } from "../../../src/adapters/redis/redis-port.ts";
 import { RateMeter, rateOf } from "../../../src/throttle/rate-meter.ts";
 import { excess } from "../../support/rate-check.ts";

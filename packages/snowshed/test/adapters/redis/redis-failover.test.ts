@@ -1,7 +1,7 @@
 // What goes on when another server becomes the master: every client, behind Sentinels and on a Cluster.
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import type { Script } from "../../../src/adapters/redis/redis-port.ts";
+import type { Script } from "../../../src/adapters/redis/port.ts";
 import { portOf } from "../../../src/adapters/redis/redis-port.ts";
 import { RedisQuota } from "../../../src/adapters/redis/redis-quota.ts";
 import type { RedisCluster, RedisSentinels, RedisServer, RedisTopology } from "../../support/redis.ts";

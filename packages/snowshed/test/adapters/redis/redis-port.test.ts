@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { hashSlot } from "../../../src/adapters/redis/hash-slot.ts";
-import type { Script } from "../../../src/adapters/redis/redis-port.ts";
+import type { Script } from "../../../src/adapters/redis/port.ts";
 import { portOf } from "../../../src/adapters/redis/redis-port.ts";
 import type { RedisCluster, RedisSentinels, RedisServer, RedisTopology } from "../../support/redis.ts";
 import { clients, startRedis, startRedisCluster, startSentinel, until } from "../../support/redis.ts";
