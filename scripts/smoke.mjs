@@ -141,8 +141,9 @@ server.closeAllConnections();
 await closed;
 
 // What needs a server is only loaded, and refuses what is no client of one.
-throws(() => new redis.RedisSemaphore({}, "jobs", { permits: 1 }), { code: "SNOWSHED_INVALID_ARGUMENT" });
-throws(() => new etcd.EtcdSemaphore({}, "jobs", { permits: 1 }), { code: "SNOWSHED_INVALID_ARGUMENT" });
+const noClient = JSON.parse("{}");
+throws(() => new redis.RedisSemaphore(noClient, "jobs", { permits: 1 }), { code: "SNOWSHED_INVALID_ARGUMENT" });
+throws(() => new etcd.EtcdSemaphore(noClient, "jobs", { permits: 1 }), { code: "SNOWSHED_INVALID_ARGUMENT" });
 
 // Deno's require() resolves packages by other rules; import is what it is used with.
 if (!("Deno" in globalThis)) {
