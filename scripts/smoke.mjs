@@ -141,7 +141,7 @@ server.closeAllConnections();
 await closed;
 
 // What needs a server is only loaded, and refuses what is no client of one.
-const noClient = JSON.parse("{}");
+const noClient = /** @type {never} */ (/** @type {unknown} */ ({}));
 throws(() => new redis.RedisSemaphore(noClient, "jobs", { permits: 1 }), { code: "SNOWSHED_INVALID_ARGUMENT" });
 throws(() => new etcd.EtcdSemaphore(noClient, "jobs", { permits: 1 }), { code: "SNOWSHED_INVALID_ARGUMENT" });
 
