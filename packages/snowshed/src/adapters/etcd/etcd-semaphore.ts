@@ -119,8 +119,9 @@ export class EtcdSemaphore implements AsyncDisposable {
     options: EtcdSemaphoreAcquireOptions & { readonly weight?: number | undefined } = {},
   ): Promise<T> {
     checkFunction(task, "task");
-    const parent = contextOf(options.signal, this.#client.connection.clock);
-    const permit = await this.#acquire(options.weight ?? 1, options, parent);
+    const { weight = 1, signal } = options;
+    const parent = contextOf(signal, this.#client.connection.clock);
+    const permit = await this.#acquire(weight, options, parent);
     try {
       return await task(permit.context, permit);
     } finally {

@@ -109,8 +109,9 @@ export class RedisSemaphore implements AsyncDisposable {
     options: RedisSemaphoreAcquireOptions & { readonly weight?: number | undefined } = {},
   ): Promise<T> {
     checkFunction(task, "task");
-    const parent = contextOf(options.signal, this.#plan.clock);
-    const permit = (await this.#acquire(options.weight ?? 1, options, false, parent))!;
+    const { weight = 1, signal } = options;
+    const parent = contextOf(signal, this.#plan.clock);
+    const permit = (await this.#acquire(weight, options, false, parent))!;
     try {
       return await task(permit.context, permit);
     } catch (error) {

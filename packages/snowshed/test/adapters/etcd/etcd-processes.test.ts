@@ -135,8 +135,9 @@ function holdsOf(worker: Worker, stoppedAt: bigint | undefined, end: bigint): Ho
     else if (granted !== undefined) {
       const from = BigInt(granted.at);
       const at = BigInt(line.at);
-      // One that was lost while its process was stopped was held for certain until that only.
-      const wasStopped = line.what === "lost" && stoppedAt !== undefined && from < stoppedAt && stoppedAt < at;
+      // What a process held when it was stopped was held for certain until that only: when it goes on, a timer of its work
+      // may come before the one that tells it what it has lost.
+      const wasStopped = stoppedAt !== undefined && from < stoppedAt && stoppedAt < at;
       close(key, line.slots, from, wasStopped ? stoppedAt : at);
     }
   }
