@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const conditions = ["@snowshed/source"];
@@ -10,6 +11,8 @@ export default defineConfig({
     include: ["packages/*/test/**/*.test.ts"],
     // Some tests spawn the built command line, or compile examples against the built declarations.
     globalSetup: ["scripts/build.mjs"],
+    // Tests with real servers and processes wait more than they compute. The default is one worker on two cores.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     coverage: { include: ["packages/*/src/**"] },
     // CI counts from the runner's own report: see .ci/run.
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
