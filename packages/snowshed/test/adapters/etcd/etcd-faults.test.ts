@@ -197,12 +197,12 @@ describe("a connection that is cut off", () => {
     const one = new EtcdSemaphore(etcd.connect({ endpoints, timeout: "1s" }), newName(), { permits: 1, lease: "60s" });
     await one.run(() => {});
     proxy.drop("down");
-    const unheard = one.permit();
+    const refused = expect(one.permit()).rejects.toEqual(unavailable);
     await until(
       async () => (await etcd.cluster.keys(prefixOf(one.name))).has(`${prefixOf(one.name)}s/0`),
       "it is granted",
     );
-    await expect(unheard).rejects.toEqual(unavailable);
+    await refused;
     proxy.restore();
     // The same process, with the same lease, gets it again.
     expect((await one.permit()).fence.slot).toBe(0);
