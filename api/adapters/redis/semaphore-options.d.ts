@@ -1,7 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import type { Context } from "../../concurrency/context.ts";
 import type { Duration } from "../../duration.ts";
-import type { Fence } from "../../throttle/lease-permit.ts";
 import type { RedisLike } from "./redis-like.ts";
 export interface RedisSemaphoreOptions {
     readonly permits: number;
@@ -20,29 +18,4 @@ export interface RedisSemaphoreOptions {
     readonly subscriber?: RedisLike | undefined;
     readonly owner?: string | undefined;
     readonly clock?: Clock | undefined;
-}
-export interface RedisSemaphoreAcquireOptions {
-    readonly signal?: AbortSignal | Context | undefined;
-    readonly timeout?: Duration | undefined;
-}
-export interface RedisSemaphoreInspection {
-    readonly permits: number;
-    readonly version: number;
-    readonly held: number;
-    readonly queued: number;
-    readonly holders: readonly {
-        readonly id: string;
-        readonly owner: string;
-        readonly weight: number;
-        readonly fence: Fence;
-        readonly fences: readonly Fence[];
-        readonly since: number;
-        readonly expiresIn: number;
-    }[];
-    readonly waiters: readonly {
-        readonly id: string;
-        readonly owner: string;
-        readonly weight: number;
-        readonly since: number;
-    }[];
 }

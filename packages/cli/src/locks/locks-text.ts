@@ -1,5 +1,5 @@
 import { createColors } from "picocolors";
-import type { LockHolder, LockState, LockWaiter } from "./lock-source.ts";
+import type { LeaseHolder, LeaseInspection, LeaseWaiter } from "snowshed/redis";
 
 // oxlint-disable-next-line no-control-regex -- what others wrote to the server must not steer the terminal
 const controlCharacters = /[\u0000-\u001F\u007F-\u009F]/g;
@@ -16,19 +16,19 @@ export function span(ms: number): string {
 }
 
 /** A holder in the columns of the table. */
-function holderCells(holder: LockHolder, now: number): string[] {
+function holderCells(holder: LeaseHolder, now: number): string[] {
   const fences = holder.fences.map(({ slot, token }) => `${slot}:${token}`);
   const shown = fences.length > 3 ? [...fences.slice(0, 3), "…"] : fences;
   const { owner, id, weight, since, expiresIn } = holder;
   return ["holds", owner, id, String(weight), span(now - since), span(expiresIn), shown.join(" ")];
 }
 
-function waiterCells({ owner, id, weight, since }: LockWaiter, now: number): string[] {
+function waiterCells({ owner, id, weight, since }: LeaseWaiter, now: number): string[] {
   return ["waits", owner, id, String(weight), span(now - since), "", ""];
 }
 
 /** One semaphore, as a table for people. */
-export function lockText(name: string, state: LockState, now: number, isColored: boolean): string {
+export function lockText(name: string, state: LeaseInspection, now: number, isColored: boolean): string {
   const colors = createColors(isColored);
   const { permits, held, queued, holders, waiters } = state;
   const full = held >= permits ? colors.yellow : colors.green;

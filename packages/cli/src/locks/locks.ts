@@ -1,12 +1,13 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
+import type { LeaseHolder, LeaseInspection } from "snowshed/redis";
 import { wantsColor } from "../fetch/terminal.ts";
 import { exitCode, exitCodeOfSignal } from "../exit-code.ts";
 import type { Io } from "../io.ts";
 import type { Notes } from "../notes.ts";
 import { describeSystemError } from "../system-error.ts";
 import { UsageError } from "../usage-error.ts";
-import type { Lock, LockHolder, LockSource, LockState } from "./lock-source.ts";
+import type { Lock, LockSource } from "./lock-source.ts";
 import { lockText, span } from "./locks-text.ts";
 
 export interface LocksOptions {
@@ -26,7 +27,7 @@ export interface LocksOptions {
 
 interface Found {
   readonly lock: Lock;
-  readonly state: LockState;
+  readonly state: LeaseInspection;
 }
 
 /** Shows who holds and who waits, or takes a lease from its holder. */
@@ -102,7 +103,7 @@ async function release(id: string, found: Found[], options: LocksOptions, io: Io
   return exitCode.failed;
 }
 
-function question(name: string, { owner, weight, since, expiresIn }: LockHolder): string {
+function question(name: string, { owner, weight, since, expiresIn }: LeaseHolder): string {
   const units = weight === 1 ? "1 unit" : `${weight} units`;
   return (
     `${owner} holds ${units} of "${name}" since ${span(Date.now() - since)}, and renews it (${span(expiresIn)} left). ` +

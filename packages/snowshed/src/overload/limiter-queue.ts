@@ -27,8 +27,8 @@ const memory = 64;
  * Too long is what CoDel says (Nichols and Jacobson, "Controlling Queue Delay", 2012) in the form for servers (Maurer,
  * "Fail at Scale", 2015): a queue that is now and then long is harmless, one that never gets short is of no use to
  * anybody. While the oldest of a band has been over `target` at every look for an `interval`, the band is over target:
- * then all older than `target` are shed (where it is not given, all but ten are after 40 ms), and the newest goes first, since it is the likeliest to be still in time. It
- * ends when no wait over target was seen for an interval.
+ * then all older than `target` are shed (where it is not given, all but ten are after 40 ms), and the newest goes first,
+ * since it is the likeliest to be still in time. It ends when no wait over target was seen for an interval.
  *
  * There is a look whenever somebody comes or a place frees: between those nothing could be decided differently, but
  * that a waiter is refused earlier. So it takes no timer.
@@ -46,17 +46,17 @@ export class LimiterQueue {
   #usual = 0;
   #learned = 0;
 
-  /** The same for a band that is over it, while more than enough wait. */
-  get #targetOver(): number {
-    return this.#followsTarget ? Math.min(this.#target, latestRefusal) : this.#target;
-  }
-
   /** What is not given follows how long work takes. */
   constructor(target: number | undefined, interval: number | undefined) {
     this.#target = target ?? leastTarget;
     this.#interval = interval ?? leastInterval;
     this.#followsTarget = target === undefined;
     this.#followsInterval = interval === undefined;
+  }
+
+  /** The target of a band that is over it, while more than enough wait. */
+  get #targetOver(): number {
+    return this.#followsTarget ? Math.min(this.#target, latestRefusal) : this.#target;
   }
 
   /** Takes note of how long work took that succeeded. */
@@ -99,8 +99,9 @@ export class LimiterQueue {
 
   /** Somebody who has waited too long. */
   late(at: number): CancelableWaiter | null {
-    for (const band of this.#bands)
+    for (const band of this.#bands) {
       if (band.isOver && band.isLate(at, this.#target, this.#targetOver)) return band.waiters.head;
+    }
     return null;
   }
 }

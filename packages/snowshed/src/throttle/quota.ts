@@ -6,23 +6,17 @@ import type { Context } from "../concurrency/context.ts";
 import { toMilliseconds } from "../duration.ts";
 import { checkFunction, checkInteger, DeadlineExceededError } from "../errors.ts";
 import { hooks } from "../hooks.ts";
-import { answerOf } from "../overload/headers.ts";
 import type { CancelableWaiter } from "../overload/cancelable-waiter.ts";
 import { bandOf, normalBand } from "../overload/priority.ts";
-import { retryAfter } from "../overload/retry-after.ts";
 import { PassingTime } from "./passing-time.ts";
+import { quotaAnswerOf } from "./quota-answer.ts";
 import type { Limit, QuotaAcquireOptions, QuotaInspection, QuotaOptions, QuotaPermit } from "./quota-options.ts";
 import { checkLimits, checkWeight, meteredLimit, sharesOf } from "./quota-options.ts";
 import { quotaRefusal } from "./quota-refusal.ts";
-import { dateOf, longestWindow, rateLimitFields } from "./rate-limit-fields.ts";
+import { longestWindow } from "./rate-limit-fields.ts";
 import { ServerWindow } from "./server-window.ts";
 import { QuotaWaiter, SpentPermit } from "./spent-permit.ts";
 import { WaitingLine } from "./waiting-line.ts";
-
-/** What a service that refuses and does not say for how long is left alone, in milliseconds. */
-const pauseAfterRefusal = 1000;
-/** Those that ask with `Retry-After` to send less, as 429 always does: GitHub's 403, 503, Anthropic's 529. */
-const refusals: ReadonlySet<unknown> = new Set([403, 503, 529]);
 
 /**
  * Keeps calls within what somebody allows: so many requests per second, per minute, per hour, several at once. They are
@@ -32,7 +26,7 @@ const refusals: ReadonlySet<unknown> = new Set([403, 503, 529]);
  * counted in whole microseconds, so it never drifts.
  *
  * `observe()` corrects it by what the service says: what is left of its window is spent evenly up to its end, and after
- * a 429, or a 503 with `Retry-After`, nobody goes until it may be tried again. `run()` observes by itself.
+ * a 429, or another refusal with `Retry-After`, nobody goes until it may be tried again. `run()` observes by itself.
  *
  * A clock that is set back lengthens no wait: time goes on from there.
  *
@@ -157,25 +151,20 @@ export class Quota {
    * an answer that comes late is no news. Without it, the answer counts as one to the latest call.
    */
   observe(outcome: unknown, permit?: QuotaPermit): void {
-    const answer = answerOf(outcome);
+    const answer = quotaAnswerOf(outcome, this.#clock.date());
     if (answer === undefined) return;
     const now = this.#time.read();
     const sent = permit instanceof SpentPermit && permit.host === this ? permit : { at: now, mark: this.#spent };
-    const date = dateOf(answer.headers, this.#clock.date());
-    const fields = rateLimitFields(answer.headers, date);
+    const { status, fields } = answer;
     if (fields !== undefined) {
       const { reset = this.#shortest } = fields;
       this.#server.observe({ ...fields, reset }, sent, this.#spent, now);
     }
-    const asked = retryAfter(outcome, date);
-    if (answer.status === 429 || (asked !== undefined && refusals.has(answer.status))) {
-      const untilReset = fields?.remaining === 0 ? fields.reset : undefined;
-      // A 429 that says "now", or a time that has passed, did not mean it.
-      const least = answer.status === 429 ? pauseAfterRefusal : 0;
-      const pause = Math.ceil(([asked, untilReset].find((ms = 0) => ms > 0) ?? least) * 1000);
+    if (answer.pause !== undefined) {
+      const pause = Math.ceil(answer.pause * 1000);
       // Not if a call was served that was sent when this pause was over: the answer came late.
       if (sent.at + pause > this.#servedAt) this.#pausedUntil = Math.max(this.#pausedUntil, now + pause);
-    } else if (answer.status !== undefined && answer.status < 500) {
+    } else if (status !== undefined && status < 500) {
       this.#servedAt = Math.max(this.#servedAt, sent.at);
     }
     if (this.#line.size > 0) this.#serve();

@@ -59,7 +59,7 @@ async function roleOf(server: RedisServer): Promise<string> {
 }
 
 test("Sentinel", { timeout: 120_000 + 60_000 * rounds }, async () => {
-  const { topology, servers, sentinels, stop } = await startSentinel();
+  const { topology, servers, sentinels, stop } = await startSentinel({ downAfter: 1000 });
   onTestFinished(() => stop());
   const client = new Redis({ sentinels: sentinels.map(({ port }) => ({ host: "127.0.0.1", port })), name: "main" });
   // What it says of servers that are killed on purpose.

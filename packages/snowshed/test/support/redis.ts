@@ -169,8 +169,13 @@ async function stopAll(servers: readonly RedisServer[]): Promise<void> {
   await Promise.all(servers.map((server) => server.stop()));
 }
 
-/** A master, a replica, and three Sentinels that replace the master when it has been silent for a second. */
-export async function startSentinel(): Promise<RedisSentinels> {
+/**
+ * A master, a replica, and three Sentinels that replace the master when it has been silent for `downAfter` milliseconds: half a
+ * minute by default, since a master on a busy machine may be silent for a second.
+ */
+export async function startSentinel({
+  downAfter = 30_000,
+}: { readonly downAfter?: number } = {}): Promise<RedisSentinels> {
   const place = await findOrInstall(sentinelPrograms);
   const started: RedisServer[] = [];
   try {
@@ -186,7 +191,7 @@ export async function startSentinel(): Promise<RedisSentinels> {
         `port ${port}`,
         "bind 127.0.0.1",
         `sentinel monitor main 127.0.0.1 ${master.port} 2`,
-        "sentinel down-after-milliseconds main 1000",
+        `sentinel down-after-milliseconds main ${downAfter}`,
         "sentinel failover-timeout main 5000",
       ];
       const sentinel = await launch(port, undefined, (_, directory) => {

@@ -5,15 +5,12 @@ import { toMilliseconds } from "../../duration.ts";
 import { checkFunction, checkInteger, DeadlineExceededError, invalidArgument } from "../../errors.ts";
 import { hooks } from "../../hooks.ts";
 import type { LeasePermit } from "../../throttle/lease-permit.ts";
+import type { LeaseAcquireOptions, LeaseInspection } from "../../throttle/lease-semaphore.ts";
 import { EtcdClient } from "./etcd-client.ts";
 import { SemaphoreHub } from "./semaphore-hub.ts";
 import { semaphoreNames } from "./semaphore-names.ts";
 import { inspectSemaphore, releasePlace } from "./semaphore-inspection.ts";
-import type {
-  EtcdSemaphoreAcquireOptions,
-  EtcdSemaphoreInspection,
-  EtcdSemaphoreOptions,
-} from "./semaphore-options.ts";
+import type { EtcdSemaphoreOptions } from "./semaphore-options.ts";
 import { checkLease, checkPermits, checkText, checkWeight, defaultOwner, keysOf } from "./semaphore-options.ts";
 import type { EtcdPermit } from "./semaphore-place.ts";
 import { SemaphoreRequests } from "./semaphore-requests.ts";
@@ -93,7 +90,7 @@ export class EtcdSemaphore implements AsyncDisposable {
    *
    * If the lease is lost while it waits, it queues again, behind all others.
    */
-  async permit(weight: number = 1, options: EtcdSemaphoreAcquireOptions = {}): Promise<LeasePermit> {
+  async permit(weight: number = 1, options: LeaseAcquireOptions = {}): Promise<LeasePermit> {
     return this.#acquire(weight, options, contextOf(undefined, this.#client.connection.clock));
   }
 
@@ -116,7 +113,7 @@ export class EtcdSemaphore implements AsyncDisposable {
    */
   async run<T>(
     task: (context: Context, permit: LeasePermit) => T | PromiseLike<T>,
-    options: EtcdSemaphoreAcquireOptions & { readonly weight?: number | undefined } = {},
+    options: LeaseAcquireOptions & { readonly weight?: number | undefined } = {},
   ): Promise<T> {
     checkFunction(task, "task");
     const { weight = 1, signal } = options;
@@ -141,7 +138,7 @@ export class EtcdSemaphore implements AsyncDisposable {
   }
 
   /** What etcd knows of it now: also when this semaphore has never been used, or is closed. */
-  async inspect(): Promise<EtcdSemaphoreInspection> {
+  async inspect(): Promise<LeaseInspection> {
     return inspectSemaphore(this.#client.connection, this.#requests);
   }
 
@@ -166,7 +163,7 @@ export class EtcdSemaphore implements AsyncDisposable {
     return this.close();
   }
 
-  async #acquire(weight: number, options: EtcdSemaphoreAcquireOptions, parent: Context): Promise<EtcdPermit> {
+  async #acquire(weight: number, options: LeaseAcquireOptions, parent: Context): Promise<EtcdPermit> {
     const scope = scopeOf(options.signal);
     const timeout = toMilliseconds(options.timeout ?? Number.POSITIVE_INFINITY, "timeout");
     checkWeight(weight);

@@ -5,9 +5,6 @@ export { EtcdElection } from "./etcd-election.ts";
 export type { EtcdCampaignOptions, EtcdElectionOptions, EtcdLeadership } from "./etcd-election.ts";
 export { EtcdSemaphore } from "./etcd-semaphore.ts";
 export type { GrpcClientLike, GrpcLike, GrpcStreamLike } from "./grpc-like.ts";
-export type {
-  EtcdSemaphoreAcquireOptions,
-  EtcdSemaphoreInspection,
-  EtcdSemaphoreOptions,
-} from "./semaphore-options.ts";
+export type { EtcdSemaphoreOptions } from "./semaphore-options.ts";
 export type { Fence, LeasePermit } from "../../throttle/lease-permit.ts";
+export type { LeaseAcquireOptions, LeaseHolder, LeaseInspection, LeaseWaiter } from "../../throttle/lease-semaphore.ts";

@@ -1,6 +1,6 @@
 import type { EtcdConnection } from "./etcd-connection.ts";
 import { leaseTimeToLive, range, txn } from "./etcd-messages.ts";
-import type { EtcdSemaphoreInspection } from "./semaphore-options.ts";
+import type { LeaseInspection } from "../../throttle/lease-semaphore.ts";
 import type { SemaphoreRequests } from "./semaphore-requests.ts";
 import { SemaphoreView } from "./semaphore-view.ts";
 
@@ -18,7 +18,7 @@ const add = (sum: number, { weight }: { readonly weight: number }): number => su
 export async function inspectSemaphore(
   connection: EtcdConnection,
   requests: SemaphoreRequests,
-): Promise<EtcdSemaphoreInspection> {
+): Promise<LeaseInspection> {
   const view = await viewOf(connection, requests);
   const places = [...view.places.values()];
   const held = places.filter(({ id }) => view.fences(id).length > 0);

@@ -1,9 +1,7 @@
 import { hostname } from "node:os";
-import type { Context } from "../../concurrency/context.ts";
 import type { Duration } from "../../duration.ts";
 import { finite, toMillisecondsInRange } from "../../duration.ts";
 import { checkInteger, invalidArgument } from "../../errors.ts";
-import type { Fence } from "../../throttle/lease-permit.ts";
 
 export interface EtcdSemaphoreOptions {
   /** How many units may be held at a time, by all processes together: 0 to 10 000. */
@@ -22,39 +20,6 @@ export interface EtcdSemaphoreOptions {
   readonly prefix?: string | undefined;
   /** Who holds, for people. Default: the name of the machine and the number of the process. */
   readonly owner?: string | undefined;
-}
-
-export interface EtcdSemaphoreAcquireOptions {
-  /** Gives up when it aborts. One that is aborted already refuses, also when there is room. */
-  readonly signal?: AbortSignal | Context | undefined;
-  /** Gives up with `DeadlineExceededError` after so long a wait; 0: only what `tryPermit()` would give. Default: none. */
-  readonly timeout?: Duration | undefined;
-}
-
-/** Times are milliseconds since the epoch, by the clocks of those who hold and wait. */
-export interface EtcdSemaphoreInspection {
-  readonly permits: number;
-  readonly version: number;
-  readonly held: number;
-  readonly queued: number;
-  /** In the order in which they came. */
-  readonly holders: readonly {
-    readonly id: string;
-    readonly owner: string;
-    readonly weight: number;
-    readonly fence: Fence;
-    readonly fences: readonly Fence[];
-    readonly since: number;
-    /** Milliseconds, in whole seconds: for how long its lease goes on if it is not renewed. */
-    readonly expiresIn: number;
-  }[];
-  /** In the order in which it is their turn. */
-  readonly waiters: readonly {
-    readonly id: string;
-    readonly owner: string;
-    readonly weight: number;
-    readonly since: number;
-  }[];
 }
 
 /** The least that etcd is given, in seconds: its own minimum depends on its election timeout, and is 2 s by default. */

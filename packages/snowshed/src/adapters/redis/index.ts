@@ -8,11 +8,8 @@ export type {
 } from "./redis-quota-options.ts";
 export type { IoRedisLike, NodeRedisLike, RedisLike } from "./redis-like.ts";
 export { RedisSemaphore } from "./redis-semaphore.ts";
-export type {
-  RedisSemaphoreAcquireOptions,
-  RedisSemaphoreInspection,
-  RedisSemaphoreOptions,
-} from "./semaphore-options.ts";
+export type { RedisSemaphoreOptions } from "./semaphore-options.ts";
 export type { Fence, LeasePermit } from "../../throttle/lease-permit.ts";
+export type { LeaseAcquireOptions, LeaseHolder, LeaseInspection, LeaseWaiter } from "../../throttle/lease-semaphore.ts";
 export { RedisWindow } from "./redis-window.ts";
 export type { RedisWindowOptions } from "./redis-window.ts";

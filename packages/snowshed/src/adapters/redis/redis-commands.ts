@@ -1,23 +1,22 @@
 import type { Clock } from "../../clock.ts";
-import { SnowshedError } from "../../errors.ts";
-import { FatalError } from "../../overload/classified-errors.ts";
-import { classify } from "../../overload/classify.ts";
-import type { Expiring } from "../../overload/expiry.ts";
+import type { SnowshedError } from "../../errors.ts";
 import { ExpiryList } from "../../overload/expiry.ts";
+import { Bound } from "./bound.ts";
 import type { RedisPort, Script } from "./port.ts";
+import { failureOf, unavailable } from "./redis-failures.ts";
 
 /** The scripts of one quota or window: each is answered, or rejected, within `timeout` ms. @internal */
 export class RedisCommands {
   readonly #port: RedisPort;
   readonly #clock: Clock;
-  readonly #deadlines: ExpiryList;
+  readonly #bounds: ExpiryList;
   /** For messages: `the quota "mail"`. */
   readonly #label: string;
 
   constructor(port: RedisPort, timeout: number, clock: Clock, label: string) {
     this.#port = port;
     this.#clock = clock;
-    this.#deadlines = new ExpiryList(clock, timeout);
+    this.#bounds = new ExpiryList(clock, timeout);
     this.#label = label;
   }
 
@@ -32,23 +31,24 @@ export class RedisCommands {
     onLate?: (reply: unknown) => void,
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const deadline = new CommandDeadline(() => {
-        deadline.isOver = true;
-        reject(this.#unavailable(`no answer within ${this.#deadlines.ms} ms`));
+      let isOver = false;
+      const bound = new Bound(() => {
+        isOver = true;
+        reject(this.unanswered(this.#bounds.ms));
       });
-      this.#deadlines.add(deadline, this.#clock.now());
+      this.#bounds.add(bound, this.#clock.now());
       // A client may throw where it should reject.
       Promise.resolve()
         .then(() => this.#port.run(script, [key], args))
         .then(
           (reply) => {
-            if (deadline.isOver) return onLate?.(reply);
-            this.#deadlines.remove(deadline);
+            if (isOver) return onLate?.(reply);
+            this.#bounds.remove(bound);
             resolve(reply);
           },
           (error: unknown) => {
-            this.#deadlines.remove(deadline);
-            reject(this.#failure(error));
+            this.#bounds.remove(bound);
+            reject(failureOf(this.#label, error));
           },
         );
     });
@@ -56,34 +56,6 @@ export class RedisCommands {
 
   /** What a caller gets whose own time ended before an answer came. */
   unanswered(ms: number): SnowshedError {
-    return this.#unavailable(`no answer within ${ms} ms`);
-  }
-
-  #failure(error: unknown): SnowshedError {
-    const said = error instanceof Error ? error.message : String(error);
-    const isRefusal = isReply(error) && classify(error) === "fatal";
-    if (isRefusal) return new FatalError(`${this.#label}: Redis refused: ${said}`, { cause: error });
-    return this.#unavailable(said, { cause: error });
-  }
-
-  #unavailable(why: string, options?: ErrorOptions): SnowshedError {
-    return new SnowshedError("SNOWSHED_BACKEND_UNAVAILABLE", `${this.#label} cannot ask Redis: ${why}`, options);
-  }
-}
-
-/** What the server said, and not the client: those begin with a word in capitals. */
-function isReply(error: unknown): boolean {
-  return error instanceof Error && /^[A-Z][A-Z]+ /.test(error.message);
-}
-
-class CommandDeadline implements Expiring {
-  before: Expiring | null = null;
-  after: Expiring | null = null;
-  due = 0;
-  isOver = false;
-  readonly expire: () => void;
-
-  constructor(expire: () => void) {
-    this.expire = expire;
+    return unavailable(this.#label, `no answer within ${ms} ms`);
   }
 }

@@ -5,10 +5,10 @@ import type { Duration } from "../../duration.ts";
 import { toMilliseconds } from "../../duration.ts";
 import { CanceledError, checkFunction, invalidArgument, SnowshedError } from "../../errors.ts";
 import { hooks } from "../../hooks.ts";
+import { quotaAnswerOf } from "../../throttle/quota-answer.ts";
 import { checkWeight } from "../../throttle/quota-options.ts";
 import { quotaRefusal } from "../../throttle/quota-refusal.ts";
 import { longestWindow } from "../../throttle/rate-limit-fields.ts";
-import { askedPause } from "./asked-pause.ts";
 import { quotaScript } from "./lua-scripts.ts";
 import type { LineHost } from "./quota-line.ts";
 import { QuotaLine } from "./quota-line.ts";
@@ -112,8 +112,9 @@ export class RedisQuota {
     options: RedisQuotaAcquireOptions & { readonly weight?: number | undefined } = {},
   ): Promise<T> {
     checkFunction(task, "task");
-    const context = contextOf(options.signal, this.#host.plan.clock);
-    await this.#take(this.#lineOf(options.key), options.weight ?? 1, options, false);
+    const { weight = 1, signal } = options;
+    const context = contextOf(signal, this.#host.plan.clock);
+    await this.#take(this.#lineOf(options.key), weight, options, false);
     let outcome: unknown;
     try {
       const value = await task(context);
@@ -133,7 +134,9 @@ export class RedisQuota {
    * its reset, all processes pause as `penalise()` has it. Never throws: if Redis cannot be told, this process pauses.
    */
   observe(outcome: unknown, options: RedisQuotaKeyOptions = {}): void {
-    const pause = askedPause(outcome, this.#host.plan.clock.date());
+    const answer = quotaAnswerOf(outcome, this.#host.plan.clock.date());
+    const untilReset = answer?.fields?.remaining === 0 ? answer.fields.reset : undefined;
+    const pause = answer?.pause ?? untilReset;
     if (pause !== undefined && pause > 0) this.penalise(pause, options).catch(() => {});
   }
 

@@ -6,19 +6,15 @@ import { toMilliseconds, toMillisecondsInRange } from "../../duration.ts";
 import { CanceledError, checkFunction, checkInteger, DeadlineExceededError, invalidArgument } from "../../errors.ts";
 import { hooks } from "../../hooks.ts";
 import type { LeasePermit } from "../../throttle/lease-permit.ts";
+import type { LeaseAcquireOptions, LeaseInspection } from "../../throttle/lease-semaphore.ts";
 import { semaphoreInspectScript } from "./lua-scripts.ts";
 import type { RedisPort } from "./port.ts";
 import type { RedisLike } from "./redis-like.ts";
 import { portOf } from "./redis-port.ts";
 import type { SemaphoreHub } from "./semaphore-hub.ts";
 import { hubOf, leaveHub } from "./semaphore-hubs.ts";
-import type { HeldLease, LeaseHolder } from "./semaphore-lease.ts";
-import type {
-  RedisSemaphoreAcquireOptions,
-  RedisSemaphoreInspection,
-  RedisSemaphoreOptions,
-  SemaphorePlan,
-} from "./semaphore-options.ts";
+import type { HeldLease, LeaseOwner } from "./semaphore-lease.ts";
+import type { RedisSemaphoreOptions, SemaphorePlan } from "./semaphore-options.ts";
 import { checkPermits, planOf } from "./semaphore-options.ts";
 import { inspectionOf } from "./semaphore-protocol.ts";
 import { ReplicaCheck } from "./semaphore-replicas.ts";
@@ -87,7 +83,7 @@ export class RedisSemaphore implements AsyncDisposable {
    * `SNOWSHED_BACKEND_UNAVAILABLE` when the server refuses, or does not answer for `timeout` or `commandTimeout` (who
    * is queued notices up to a third of a lease later); with `SNOWSHED_REPLICATION_FAILED`.
    */
-  async permit(weight: number = 1, options: RedisSemaphoreAcquireOptions = {}): Promise<LeasePermit> {
+  async permit(weight: number = 1, options: LeaseAcquireOptions = {}): Promise<LeasePermit> {
     return (await this.#acquire(weight, options, false, null))!;
   }
 
@@ -106,7 +102,7 @@ export class RedisSemaphore implements AsyncDisposable {
    */
   async run<T>(
     task: (context: Context, permit: LeasePermit) => T | PromiseLike<T>,
-    options: RedisSemaphoreAcquireOptions & { readonly weight?: number | undefined } = {},
+    options: LeaseAcquireOptions & { readonly weight?: number | undefined } = {},
   ): Promise<T> {
     checkFunction(task, "task");
     const { weight = 1, signal } = options;
@@ -133,7 +129,7 @@ export class RedisSemaphore implements AsyncDisposable {
   }
 
   /** What the server knows of all processes. Changes nothing. */
-  async inspect(): Promise<RedisSemaphoreInspection> {
+  async inspect(): Promise<LeaseInspection> {
     const { keys, permits, version } = this.#hub;
     const reply = await this.#hub.commands.bounded(this.#port.run(semaphoreInspectScript, keys.slice(0, 2), []));
     return inspectionOf(reply, permits, version);
@@ -183,7 +179,7 @@ export class RedisSemaphore implements AsyncDisposable {
 
   #acquire(
     weight: number,
-    options: RedisSemaphoreAcquireOptions,
+    options: LeaseAcquireOptions,
     isTry: boolean,
     parent: Context | null,
   ): Promise<HeldLease | undefined> {
@@ -218,7 +214,7 @@ export class RedisSemaphore implements AsyncDisposable {
 }
 
 /** What one object holds, and what hooks know it as. */
-class Holder implements LeaseHolder {
+class Holder implements LeaseOwner {
   readonly name: string;
   held = 0;
   readonly #idle: (() => void)[] = [];

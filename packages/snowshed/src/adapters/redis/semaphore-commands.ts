@@ -1,27 +1,24 @@
 import type { Clock } from "../../clock.ts";
 import { SnowshedError } from "../../errors.ts";
-import { FatalError } from "../../overload/classified-errors.ts";
 import { ExpiryList } from "../../overload/expiry.ts";
 import { semaphoreScript } from "./lua-scripts.ts";
 import type { RedisPort } from "./port.ts";
-import { Bound } from "./semaphore-bound.ts";
-
-/** What the server refuses for good. */
-const refusals = /^(?:WRONGTYPE|NOAUTH|WRONGPASS|NOPERM) /;
+import { failureOf, unavailable } from "./redis-failures.ts";
+import { Bound } from "./bound.ts";
 
 /** Asks the server, and waits for no answer for longer than `timeout` ms. @internal */
 export class SemaphoreCommands {
   readonly port: RedisPort;
   /** Of those whose answer is waited for. */
   readonly bounds: ExpiryList;
-  readonly #name: string;
+  readonly #label: string;
   readonly #keys: readonly string[];
   readonly #clock: Clock;
 
   constructor(port: RedisPort, name: string, keys: readonly string[], timeout: number, clock: Clock) {
     this.port = port;
     this.bounds = new ExpiryList(clock, timeout);
-    this.#name = name;
+    this.#label = `the semaphore "${name}"`;
     this.#keys = keys;
     this.#clock = clock;
   }
@@ -54,13 +51,15 @@ export class SemaphoreCommands {
     });
   }
 
+  neverFits(weight: number, permits: number): SnowshedError {
+    return new SnowshedError(
+      "SNOWSHED_NEVER_FITS",
+      `weight ${weight} exceeds the ${permits} permits of ${this.#label}`,
+    );
+  }
+
   /** What a caller gets when the client rejects, or nothing comes. */
   unavailable(cause?: unknown): SnowshedError {
-    if (cause instanceof SnowshedError) return cause;
-    const said = cause instanceof Error ? cause.message : "no answer in time";
-    const options = cause === undefined ? undefined : { cause };
-    if (refusals.test(said)) return new FatalError(`the semaphore "${this.#name}": Redis refused: ${said}`, options);
-    const message = `the semaphore "${this.#name}" cannot ask Redis: ${said}`;
-    return new SnowshedError("SNOWSHED_BACKEND_UNAVAILABLE", message, options);
+    return cause === undefined ? unavailable(this.#label, "no answer in time") : failureOf(this.#label, cause);
   }
 }

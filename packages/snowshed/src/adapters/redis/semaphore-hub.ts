@@ -2,14 +2,14 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../../clock.ts";
 import type { AbortScope } from "../../concurrency/abort.ts";
 import type { Context } from "../../concurrency/context.ts";
-import { DeadlineExceededError, SnowshedError } from "../../errors.ts";
+import { DeadlineExceededError } from "../../errors.ts";
 import { hooks } from "../../hooks.ts";
 import type { CancelableWaiter, WaitHost } from "../../overload/cancelable-waiter.ts";
 import { LocalHandover } from "./semaphore-handover.ts";
 import type { RedisPort } from "./port.ts";
 import { SemaphoreBeat } from "./semaphore-beat.ts";
 import { SemaphoreCommands } from "./semaphore-commands.ts";
-import type { LeaseHolder } from "./semaphore-lease.ts";
+import type { LeaseOwner } from "./semaphore-lease.ts";
 import { HeldLease } from "./semaphore-lease.ts";
 import type { SemaphorePlan } from "./semaphore-options.ts";
 import type { Reply } from "./semaphore-protocol.ts";
@@ -72,7 +72,7 @@ export class SemaphoreHub implements WaitHost {
 
   /** `undefined` when it was only a try. */
   acquire(
-    holder: LeaseHolder,
+    holder: LeaseOwner,
     weight: number,
     isTry: boolean,
     scope: AbortScope | null,
@@ -257,7 +257,7 @@ export class SemaphoreHub implements WaitHost {
   }
 
   /** Of one object that is closed. */
-  giveUpAll(holder: LeaseHolder, error: unknown): void {
+  giveUpAll(holder: LeaseOwner, error: unknown): void {
     this.#handover?.close();
     for (const request of [...this.requests.values(), ...(this.#handover?.waiting() ?? [])]) {
       if (request.holder === holder) this.giveUp(request, error);
@@ -297,7 +297,9 @@ export class SemaphoreHub implements WaitHost {
       return this.#beat.start(true);
     }
     this.requests.delete(id);
-    if (reply.kind === "F") request.refuse(this.#neverFits(weight));
+    if (reply.kind === "F") request.refuse(this.commands.neverFits(weight, this.permits));
+    else if (reply.kind !== "N") request.refuse(this.commands.unavailable(new Error("an answer of something else")));
+    // Without a permit, which says that there is none.
     else if (request.timeout > 0) request.admit();
     else request.refuse(new DeadlineExceededError(`${weight} of "${this.#name}" are not free`));
   }
@@ -366,7 +368,7 @@ export class SemaphoreHub implements WaitHost {
       this.send(request, this.clock.now());
     } else if (kind === "f") {
       this.requests.delete(id);
-      request.refuse(this.#neverFits(request.weight));
+      request.refuse(this.commands.neverFits(request.weight, this.permits));
     }
   }
 
@@ -375,7 +377,8 @@ export class SemaphoreHub implements WaitHost {
     this.permits = permits;
     this.version = version;
     for (const request of this.requests.values()) {
-      if (request.isQueued && request.weight > permits) this.giveUp(request, this.#neverFits(request.weight));
+      if (request.isQueued && request.weight > permits)
+        this.giveUp(request, this.commands.neverFits(request.weight, this.permits));
     }
   }
 
@@ -386,11 +389,6 @@ export class SemaphoreHub implements WaitHost {
     if (lease.isIdle) return false;
     hooks?.released(lease.holder, lease.weight);
     return true;
-  }
-
-  #neverFits(weight: number): SnowshedError {
-    const message = `weight ${weight} exceeds the ${this.permits} permits of "${this.#name}"`;
-    return new SnowshedError("SNOWSHED_NEVER_FITS", message);
   }
 
   /** Tells the server. If that fails, its lease ends, or its turn passes, since nobody claims it. */

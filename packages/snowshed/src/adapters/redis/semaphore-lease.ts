@@ -13,7 +13,7 @@ interface LeaseHost {
 }
 
 /** Whose permit it is: counts what it holds. @internal */
-export interface LeaseHolder {
+export interface LeaseOwner {
   readonly name: string;
   began(weight: number): void;
   ended(weight: number): void;
@@ -34,7 +34,7 @@ const certain = (ms: number): number => ms - Math.max(2, ms / 100);
 export class HeldLease implements LeasePermit {
   readonly id: string;
   readonly weight: number;
-  readonly holder: LeaseHolder;
+  readonly holder: LeaseOwner;
   /** By the monotonic clock, and by the date, which goes on while a machine sleeps: the earlier counts. */
   validUntil = 0;
   #validDate = 0;
@@ -56,7 +56,7 @@ export class HeldLease implements LeasePermit {
 
   constructor(
     host: LeaseHost,
-    holder: LeaseHolder,
+    holder: LeaseOwner,
     id: string,
     weight: number,
     slots: string,
@@ -94,7 +94,7 @@ export class HeldLease implements LeasePermit {
   }
 
   /** The same lease in other hands, with the next of the tokens that are kept for it. */
-  passedTo(holder: LeaseHolder, parent: Context): HeldLease {
+  passedTo(holder: LeaseOwner, parent: Context): HeldLease {
     const token = String(BigInt(this.#token) + 1n);
     const next = new HeldLease(this.#host, holder, this.id, this.weight, this.#slots, token, parent);
     next.validUntil = this.validUntil;

@@ -1,11 +1,9 @@
 import { hostname } from "node:os";
 import type { Clock } from "../../clock.ts";
 import { systemClock } from "../../clock.ts";
-import type { Context } from "../../concurrency/context.ts";
 import type { Duration } from "../../duration.ts";
 import { toMillisecondsInRange } from "../../duration.ts";
 import { checkInteger, invalidArgument } from "../../errors.ts";
-import type { Fence } from "../../throttle/lease-permit.ts";
 import type { RedisLike } from "./redis-like.ts";
 
 export interface RedisSemaphoreOptions {
@@ -35,38 +33,6 @@ export interface RedisSemaphoreOptions {
   /** Who holds, for people. Default: the name of the machine and the number of the process. */
   readonly owner?: string | undefined;
   readonly clock?: Clock | undefined;
-}
-
-export interface RedisSemaphoreAcquireOptions {
-  /** Gives up when it aborts. One that is aborted already refuses, also when there is room. */
-  readonly signal?: AbortSignal | Context | undefined;
-  /** Gives up with `DeadlineExceededError` after so long a wait. Default: none. */
-  readonly timeout?: Duration | undefined;
-}
-
-/** Times are milliseconds since the epoch, by the clock of the server. */
-export interface RedisSemaphoreInspection {
-  readonly permits: number;
-  readonly version: number;
-  readonly held: number;
-  readonly queued: number;
-  readonly holders: readonly {
-    readonly id: string;
-    readonly owner: string;
-    readonly weight: number;
-    readonly fence: Fence;
-    readonly fences: readonly Fence[];
-    readonly since: number;
-    /** Milliseconds. */
-    readonly expiresIn: number;
-  }[];
-  /** The first thousand, in their order. */
-  readonly waiters: readonly {
-    readonly id: string;
-    readonly owner: string;
-    readonly weight: number;
-    readonly since: number;
-  }[];
 }
 
 /** The options, checked. @internal */

@@ -1,6 +1,6 @@
 // What semaphore.lua is told, and what it says.
 import { fencesOf } from "./semaphore-lease.ts";
-import type { RedisSemaphoreInspection } from "./semaphore-options.ts";
+import type { LeaseInspection } from "../../throttle/lease-semaphore.ts";
 
 /** Besides what was asked, each longer reply says how the semaphore is. @internal */
 export interface Reply {
@@ -59,7 +59,7 @@ const lineOfHolder = /^(\S+) (\d+) (\S+) (\d+) (\d+) \d+ \S+ (.*)$/;
 const lineOfWaiter = /^(\S+) (\d+) \d+ \S+ (.*)$/;
 
 /** The reply of semaphore-inspect.lua. `permits`, `version`: those of who asks, for a semaphore that is not there yet. @internal */
-export function inspectionOf(reply: unknown, permits: number, version: number): RedisSemaphoreInspection {
+export function inspectionOf(reply: unknown, permits: number, version: number): LeaseInspection {
   const [time, knownPermits, knownVersion, lines, queued, ...waiting] = (reply as unknown[]).map(String);
   const now = Number(time);
   const isKnown = Number(knownPermits) >= 0;

@@ -4,8 +4,8 @@ import type { WaitHost } from "../../overload/cancelable-waiter.ts";
 import { CancelableWaiter } from "../../overload/cancelable-waiter.ts";
 import type { ExpiryList } from "../../overload/expiry.ts";
 import { normalBand } from "../../overload/priority.ts";
-import { Bound } from "./semaphore-bound.ts";
-import type { HeldLease, LeaseHolder } from "./semaphore-lease.ts";
+import { Bound } from "./bound.ts";
+import type { HeldLease, LeaseOwner } from "./semaphore-lease.ts";
 import type { ReplicaCheck } from "./semaphore-replicas.ts";
 
 /** Whom a request is made to. */
@@ -25,7 +25,7 @@ export class SemaphoreRequest extends CancelableWaiter {
   /** Only if there is room. */
   readonly isTry: boolean;
   readonly timeout: number;
-  readonly holder: LeaseHolder;
+  readonly holder: LeaseOwner;
   readonly parent: Context;
   readonly replicas: ReplicaCheck | null;
   sentAt = 0;
@@ -50,7 +50,7 @@ export class SemaphoreRequest extends CancelableWaiter {
     rest: string,
     isTry: boolean,
     timeout: number,
-    holder: LeaseHolder,
+    holder: LeaseOwner,
     parent: Context,
     replicas: ReplicaCheck | null,
   ) {

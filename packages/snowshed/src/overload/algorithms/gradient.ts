@@ -47,9 +47,10 @@ const small = 8;
  *
  * - *Little's law*: the limit was lowered by a third, and the latency did not follow as it must if the queue were ours:
  *   then something behind has become slower, and its latency is the new measure, soon looked at by a probe;
- * - *probe*: when a start whose limit was full from the first window on ends, after 1.5 s at the limit, and then every 10 s (3 s after a latency that was adopted) up to every 60 s of it, the limit is lowered for one window,
- *   below what is served, and further as long as the latency follows: it finds what is hidden by an overload that was
- *   there from the beginning;
+ * - *probe*: when a start ends whose limit was full from the first window on, after 1.5 s at the limit, and then every 10 s
+ *   (3 s after a latency that was adopted) up to every 60 s of it, the limit is lowered for one window, below what is
+ *   served, and further as long as the latency follows: it finds what is hidden by an overload that was there from the
+ *   beginning;
  * - *floor*: at a limit of 1 there is no queue, so what is measured there is the latency without one.
  *
  * More than 10 % dropped halves the limit, all of them quarter it; if that cures nothing, such a share is taken as normal.

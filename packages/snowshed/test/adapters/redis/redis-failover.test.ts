@@ -17,7 +17,7 @@ const write = scriptOf("return redis.call('INCR', KEYS[1])");
 let sentinels: RedisSentinels;
 let cluster: RedisCluster;
 beforeAll(async () => {
-  [sentinels, cluster] = await Promise.all([startSentinel(), startRedisCluster({ replicas: true })]);
+  [sentinels, cluster] = await Promise.all([startSentinel({ downAfter: 1000 }), startRedisCluster({ replicas: true })]);
 }, 120_000);
 afterAll(() => Promise.all([sentinels, cluster].map((servers) => servers?.stop())));
 

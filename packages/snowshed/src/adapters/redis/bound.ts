@@ -1,6 +1,6 @@
 import type { Expiring } from "../../overload/expiry.ts";
 
-/** Of one whose answer is waited for. @internal */
+/** When the wait for an answer ends, in a list of such. @internal */
 export class Bound implements Expiring {
   before: Expiring | null = null;
   after: Expiring | null = null;
