@@ -18,7 +18,7 @@ const takers = {
   async snowshed(client, options) {
     const { RedisQuota } = await oursOf("adapters/redis", "RedisQuota");
     const quota = new RedisQuota(client, "bench", {
-      limits: [{ requests: plenty, per: "1s", burst: plenty }],
+      limits: [{ requests: plenty, per: "24h", burst: plenty }],
       ...options,
     });
     return () => quota.permit();
@@ -46,9 +46,9 @@ export const row = {
   unit: "ns/op",
   metric: "wall",
   operations: 5000,
-  what: `One unit of a quota of 10^9 a day (units that are taken in advance can be spent until they are full again), on a Redis of its own on another core, by ioredis: \`permit()\` of snowshed, \`consume\` of
+  what: `One unit of a quota of 10^9 a day, on a Redis of its own on another core, by ioredis: \`permit()\` of snowshed, \`consume\` of
 rate-limiter-flexible, and as a floor one EVALSHA of \`return 1\`. "×50": 50 callers on one connection. "blocks": the process
-takes 1000 units at once.`,
+takes 1000 units at once, which it may spend until they would be there again anyway; so the quota is one of a day.`,
   contenders: [
     contender("snowshed ×50", "ours", "snowshed", together),
     contender("snowshed, blocks ×50", "ours", "snowshed", together, { block: 1000 }),
