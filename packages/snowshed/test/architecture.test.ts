@@ -21,7 +21,8 @@ const directions: Readonly<Record<string, readonly string[]>> = {
   throttle: core,
   diagnostics: core,
   testing: core,
-  adapters: [...core, "throttle"],
+  delivery: core,
+  adapters: [...core, "throttle", "delivery"],
 };
 
 /** Which packages of the workspace a package may import, whatever its package.json says. */
