@@ -5,16 +5,18 @@ import type { Script } from "./port.ts";
 /** @internal */
 export const quotaScript: Script = {
   name: "quota",
-  sha1: "a4980bb918dfd2309ff7ee5458cb80b519d63a80",
+  sha1: "deb6f4188ca80e63c422718e50799e1c7063a01d",
   source: `-- GCRA in its form as a leaky bucket that is a meter, for several limits that a call needs all of. Whole numbers only: a
 -- unit fills \`fill\`, a microsecond drains \`drain\`. What goes later has its place now: the state is that of the moment
 -- when the last one goes, which may be in the future.
 --
 -- KEYS[1] a string of doubles: when it was written, the moment it is of, until when all pause; for each limit level, drain
 -- ARGV    operation, count of limits, for each of them fill, drain, burst, the highest level there can be; and then
---   take   units to take besides if they may go now; for each who asks weight, longest wait (-1: any)
---          -> now, the moment the levels are of, until when all pause, the levels before, units taken besides; for each
---             who asked 0 (goes), -wait (goes then; nobody after it was looked at), or wait (would go then; took nothing)
+--   take   units to take besides if they may go now; those who ask, in their order, alike ones together: how many,
+--          weight of each, longest wait (-1: any)
+--          -> now, the moment the levels are of, until when all pause, the levels before, units taken besides; for all
+--             who are alike how many of them go, and of the next 0 (there is none), -wait (goes then; nobody after it
+--             was looked at), or wait (it and those like it would go then; took nothing)
 --   refund weight, when it was taken, the levels after that
 --   pause  for how long
 -- All times in microseconds, by this server's clock.
@@ -101,30 +103,39 @@ local place = 4 + count
 reply[place] = 0
 
 local allGo = true
-for item = first + 1, #ARGV, 2 do
-  local weight, longest = tonumber(ARGV[item]), tonumber(ARGV[item + 1])
-  local wait = math.max(base, paused) - now
+for item = first + 1, #ARGV, 3 do
+  local alike, weight, longest = tonumber(ARGV[item]), tonumber(ARGV[item + 1]), tonumber(ARGV[item + 2])
+  local go = alike
+  if base > now or paused > now then go = 0 end
   for i = 1, count do
-    local excess = level[i] - (burst[i] - math.min(weight, burst[i])) * fill[i]
-    if excess > 0 then wait = math.max(wait, base - now + math.ceil(excess / drain[i])) end
+    local room = (burst[i] - math.min(weight, burst[i])) * fill[i] - level[i]
+    go = room < 0 and 0 or math.min(go, math.floor(room / (weight * fill[i])) + 1)
   end
-  if wait <= 0 then
-    reply[#reply + 1] = 0
-  elseif longest < 0 or wait <= longest then
-    reply[#reply + 1] = -wait
-  else
-    reply[#reply + 1] = wait
-  end
-  if reply[#reply] <= 0 then
+  if go > 0 then
     changed = true
-    local goes = now + math.max(wait, 0)
-    for i = 1, count do
-      level[i] = math.max(0, level[i] - (goes - base) * drain[i]) + weight * fill[i]
-    end
-    base = goes
+    for i = 1, count do level[i] = level[i] + go * weight * fill[i] end
   end
-  if reply[#reply] ~= 0 then allGo = false end
-  if reply[#reply] < 0 then break end
+  local wait = 0
+  if go < alike then
+    allGo = false
+    wait = math.max(base, paused) - now
+    for i = 1, count do
+      local excess = level[i] - (burst[i] - math.min(weight, burst[i])) * fill[i]
+      if excess > 0 then wait = math.max(wait, base - now + math.ceil(excess / drain[i])) end
+    end
+    if longest < 0 or wait <= longest then
+      changed = true
+      local goes = now + wait
+      for i = 1, count do
+        level[i] = math.max(0, level[i] - (goes - base) * drain[i]) + weight * fill[i]
+      end
+      base = goes
+      wait = -wait
+    end
+  end
+  reply[#reply + 1] = go
+  reply[#reply + 1] = wait
+  if wait < 0 then break end
 end
 
 if allGo and besides > 0 and base == now and paused <= now then

@@ -1,4 +1,3 @@
-import type { Rate } from "../../throttle/rate-meter.ts";
 import type { Grant } from "./quota-state.ts";
 
 /**
@@ -10,39 +9,32 @@ import type { Grant } from "./quota-state.ts";
  */
 export class QuotaBlock {
   readonly #grant: Grant;
-  readonly #rates: readonly Rate[];
   /** When the server was asked, so before it took them. Milliseconds of the local clock. */
   readonly #askedAt: number;
   left: number;
 
-  constructor(grant: Grant, rates: readonly Rate[], askedAt: number) {
+  constructor(grant: Grant, askedAt: number) {
     this.#grant = grant;
-    this.#rates = rates;
     this.#askedAt = askedAt;
     this.left = grant.weight;
   }
 
   /** Until when the next unit may be spent; what is behind it for longer. Milliseconds of the local clock. */
   get validUntil(): number {
-    let shortest = Number.POSITIVE_INFINITY;
-    for (const [index, { fill, drain }] of this.#rates.entries()) {
-      shortest = Math.min(shortest, (this.#grant.levels[index]! - this.left * fill) / drain);
-    }
-    return this.#askedAt + shortest / 1000;
+    return this.#askedAt + this.#grant.drainsIn(this.left) / 1000;
   }
 
   /** Spends `weight` units if there are as many and they may go. */
   take(weight: number, now: number): Grant | null {
     if (weight > this.left || now >= this.validUntil) return null;
     this.left -= weight;
-    const levels = this.#grant.levels.map((level, index) => level - this.left * this.#rates[index]!.fill);
-    return { weight, at: this.#grant.at, levels };
+    return this.#grant.part(weight, this.left);
   }
 
   /** All that is left. */
   rest(): Grant | null {
     const weight = this.left;
     this.left = 0;
-    return weight === 0 ? null : { ...this.#grant, weight };
+    return weight === 0 ? null : this.#grant.part(weight, 0);
   }
 }

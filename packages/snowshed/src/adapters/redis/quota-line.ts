@@ -5,7 +5,7 @@ import type { CancelableWaiter, WaitHost } from "../../overload/cancelable-waite
 import { quotaRefusal } from "../../throttle/quota-refusal.ts";
 import { quotaScript } from "./lua-scripts.ts";
 import { QuotaBlock } from "./quota-block.ts";
-import type { Grant, TakeReply } from "./quota-state.ts";
+import type { Alike, Grant, TakeReply } from "./quota-state.ts";
 import { readTake } from "./quota-state.ts";
 import type { QuotaWaiter } from "./quota-waiter.ts";
 import type { RedisCommands } from "./redis-commands.ts";
@@ -41,6 +41,7 @@ export class QuotaLine implements WaitHost {
   /** How many of them do not wait. */
   #tries = 0;
   #isAsking = false;
+  #isAboutToAsk = false;
   /** The first of the line has its time already. Milliseconds of the local clock. */
   #turn: { readonly grant: Grant; at: number } | null = null;
   #block: QuotaBlock | null = null;
@@ -63,14 +64,15 @@ export class QuotaLine implements WaitHost {
 
   /** How many milliseconds nobody goes for sure, so that nobody need ask. */
   get heldFor(): number {
-    const { clock } = this.#host.plan;
-    return Math.max(this.pausedFor, this.#turn === null ? 0 : this.#turn.at - clock.now());
+    const until = this.#turn === null ? this.#pausedUntil : Math.max(this.#pausedUntil, this.#turn.at);
+    return until === Number.NEGATIVE_INFINITY ? 0 : Math.max(0, until - this.#host.plan.clock.now());
   }
 
   /** Without asking: of what was taken at once. */
   takeHere(weight: number): Grant | null {
-    if (this.#block === null || this.#queue.size > 0 || this.pausedFor > 0) return null;
-    return this.#block.take(weight, this.#host.plan.clock.now());
+    if (this.#block === null || this.#queue.size > 0) return null;
+    const now = this.#host.plan.clock.now();
+    return now < this.#pausedUntil ? null : this.#block.take(weight, now);
   }
 
   push(waiter: QuotaWaiter): void {
@@ -172,7 +174,7 @@ export class QuotaLine implements WaitHost {
     }
     this.#spendBlock(now);
     if (this.#isAsking) return;
-    if (this.#queue.head !== null) return this.#ask(now);
+    if (this.#queue.head !== null) return this.#askSoon();
     if (this.#block !== null) return this.#wake(this.#block.validUntil, false);
     if (now < this.#pausedUntil) return this.#wake(this.#pausedUntil, false);
     this.#host.forget(this);
@@ -212,23 +214,40 @@ export class QuotaLine implements WaitHost {
     if (rest !== null) void this.refund(rest);
   }
 
+  /** Those who come in the same tick are asked for together. */
+  #askSoon(): void {
+    if (this.#isAboutToAsk) return;
+    this.#isAboutToAsk = true;
+    queueMicrotask(() => {
+      this.#isAboutToAsk = false;
+      if (this.#queue.head === null || this.#isAsking || this.#turn !== null || this.pausedFor > 0)
+        return this.#serve();
+      this.#ask(this.#host.plan.clock.now());
+    });
+  }
+
   #ask(now: number): void {
     const { plan, commands } = this.#host;
     const batch: QuotaWaiter[] = [];
-    const asked: number[] = [];
+    const asked: Alike[] = [];
+    let last: Alike | null = null;
     let total = 0;
     for (let waiter = this.#queue.head; waiter !== null && batch.length < largestBatch; waiter = waiter.after) {
-      const left = waiter.since + waiter.timeout - now;
+      const { weight, timeout, since } = waiter;
+      const longest =
+        timeout === Number.POSITIVE_INFINITY ? anyWait : Math.max(0, Math.floor((since + timeout - now) * 1000));
+      if (last !== null && last.weight === weight && last.longest === longest) last.count++;
+      else asked.push((last = { count: 1, weight, longest }));
       batch.push(waiter);
-      asked.push(waiter.weight, left === Number.POSITIVE_INFINITY ? anyWait : Math.max(0, Math.floor(left * 1000)));
-      total += waiter.weight;
+      total += weight;
     }
     const besides = this.#block === null ? Math.max(0, plan.block - total) : 0;
-    const weights = batch.map(({ weight }) => weight);
-    const read = (reply: unknown): TakeReply => readTake(reply, plan.rates, weights);
+    const args = ["take", ...plan.args, besides];
+    for (const { count, weight, longest } of asked) args.push(count, weight, longest);
+    const read = (reply: unknown): TakeReply => readTake(reply, plan.rates, asked);
     this.#isAsking = true;
     commands
-      .run(quotaScript, this.key, ["take", ...plan.args, besides, ...asked], (reply) => this.#giveBack(read(reply)))
+      .run(quotaScript, this.key, args, (reply) => this.#giveBack(read(reply)))
       .then((reply) => this.#answer(batch, read(reply), now))
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
@@ -239,23 +258,23 @@ export class QuotaLine implements WaitHost {
 
   /** It came too late: those who asked have been told that there was no answer. */
   #giveBack({ outcomes, block }: TakeReply): void {
-    const grants = [block, ...outcomes.map(({ grant }) => grant).toReversed()];
-    for (const grant of grants) if (grant !== null) void this.refund(grant);
+    for (const taken of [block, ...outcomes.toReversed()]) {
+      if (taken !== null && typeof taken !== "number") void this.refund(taken);
+    }
   }
 
   #answer(batch: readonly QuotaWaiter[], reply: TakeReply, askedAt: number): void {
-    const { clock, rates } = this.#host.plan;
-    const now = clock.now();
+    const now = this.#host.plan.clock.now();
     if (reply.pausedFor > 0) this.#pausedUntil = Math.max(this.#pausedUntil, now + reply.pausedFor / 1000);
-    if (reply.block !== null) this.#block = new QuotaBlock(reply.block, rates, askedAt);
+    if (reply.block !== null) this.#block = new QuotaBlock(reply.block, askedAt);
     for (const [index, outcome] of reply.outcomes.entries()) {
       const waiter = batch[index]!;
       if (!this.#queue.has(waiter)) {
         // Canceled meanwhile.
-        if (outcome.grant !== null) void this.refund(outcome.grant);
-      } else if (outcome.grant === null) this.#dismiss(waiter, outcome.wait / 1000);
-      else if (outcome.wait === 0) this.#admit(waiter, outcome.grant);
-      else this.#turn = { grant: outcome.grant, at: now + outcome.wait / 1000 };
+        if (typeof outcome !== "number") void this.refund(outcome);
+      } else if (typeof outcome === "number") this.#dismiss(waiter, outcome / 1000);
+      else if (outcome.wait === 0) this.#admit(waiter, outcome);
+      else this.#turn = { grant: outcome, at: now + outcome.wait / 1000 };
     }
   }
 

@@ -1,10 +1,12 @@
 import type { QueueNode } from "../../concurrency/queue.ts";
-import type { WaitHost } from "../../overload/cancelable-waiter.ts";
 import { CancelableWaiter } from "../../overload/cancelable-waiter.ts";
 import { normalBand } from "../../overload/priority.ts";
+import type { QuotaLine } from "./quota-line.ts";
+import { GrantedPermit } from "./quota-permit.ts";
 import type { Grant } from "./quota-state.ts";
+import type { RedisQuotaPermit } from "./redis-quota-options.ts";
 
-/** A caller who waits for Redis, or for its turn. Resolved with what it may spend, or nothing. @internal */
+/** A caller who waits for Redis, or for its turn. Resolved with its permit, or nothing. @internal */
 export class QuotaWaiter extends CancelableWaiter implements QueueNode<QuotaWaiter> {
   declare before: QuotaWaiter | null;
   declare after: QuotaWaiter | null;
@@ -13,18 +15,20 @@ export class QuotaWaiter extends CancelableWaiter implements QueueNode<QuotaWait
   /** Is told that there is nothing by getting nothing, and not by an error. */
   readonly isQuiet: boolean;
   grant: Grant | null = null;
+  readonly #line: QuotaLine;
 
   constructor(
-    host: WaitHost,
+    line: QuotaLine,
     since: number,
     isCancelable: boolean,
-    resolve: (grant: Grant | null) => void,
+    resolve: (permit: RedisQuotaPermit | undefined) => void,
     reject: (error: unknown) => void,
     weight: number,
     timeout: number,
     isQuiet: boolean,
   ) {
-    super(host, since, normalBand, isCancelable, resolve, reject);
+    super(line, since, normalBand, isCancelable, resolve, reject);
+    this.#line = line;
     this.weight = weight;
     this.timeout = timeout;
     this.isQuiet = isQuiet;
@@ -35,7 +39,7 @@ export class QuotaWaiter extends CancelableWaiter implements QueueNode<QuotaWait
     return this.timeout <= 0;
   }
 
-  protected override get value(): Grant | null {
-    return this.grant;
+  protected override get value(): RedisQuotaPermit | undefined {
+    return this.grant === null ? undefined : new GrantedPermit(this.#line, this.grant);
   }
 }

@@ -13,8 +13,7 @@ import { quotaScript } from "./lua-scripts.ts";
 import type { LineHost } from "./quota-line.ts";
 import { QuotaLine } from "./quota-line.ts";
 import { GrantedPermit } from "./quota-permit.ts";
-import type { Grant } from "./quota-state.ts";
-import { readTake } from "./quota-state.ts";
+import { readState } from "./quota-state.ts";
 import { QuotaWaiter } from "./quota-waiter.ts";
 import { RedisCommands } from "./redis-commands.ts";
 import type { RedisLike } from "./redis-like.ts";
@@ -58,11 +57,14 @@ export class RedisQuota {
   /** Those in which somebody waits, or something was taken at once, or that pause. By the key in Redis. */
   readonly #lines = new Map<string, QuotaLine>();
   #isClosed = false;
+  /** Of what has no key. */
+  readonly #plainKey: string;
 
   /** `client` is not closed by it, and may be shared with anything that does not block its connection. */
   constructor(client: RedisLike, name: string, options: RedisQuotaOptions) {
     const plan = quotaPlanOf(name, options);
     this.name = name;
+    this.#plainKey = `{${plan.prefix}:${name}}:quota`;
     this.#host = {
       quota: this,
       name,
@@ -85,10 +87,8 @@ export class RedisQuota {
    * Spends `weight` units if they may go now and nobody waits in this process who goes first; `undefined` if not. `weight`
    * is an integer of at least 1 and at most the `requests` of each limit (`SNOWSHED_NEVER_FITS`).
    */
-  async tryPermit(weight: number = 1, options: RedisQuotaKeyOptions = {}): Promise<RedisQuotaPermit | undefined> {
-    const line = this.#lineOf(options.key);
-    const grant = await this.#take(line, weight, { timeout: 0 }, true);
-    return grant === null ? undefined : new GrantedPermit(line, grant);
+  tryPermit(weight: number = 1, options: RedisQuotaKeyOptions = {}): Promise<RedisQuotaPermit | undefined> {
+    return this.#take(weight, options.key, undefined, 0, true);
   }
 
   /**
@@ -98,9 +98,9 @@ export class RedisQuota {
    * exceed `timeout`, with `retryAfter` in milliseconds; with `DeadlineExceededError` after `timeout`; with the
    * cancellation when `signal` aborts, or the quota was closed; with `SNOWSHED_NEVER_FITS`.
    */
-  async permit(weight: number = 1, options: RedisQuotaAcquireOptions = {}): Promise<RedisQuotaPermit> {
-    const line = this.#lineOf(options.key);
-    return new GrantedPermit(line, (await this.#take(line, weight, options, false))!);
+  permit(weight: number = 1, options: RedisQuotaAcquireOptions = {}): Promise<RedisQuotaPermit> {
+    const { key, signal, timeout } = options;
+    return this.#take(weight, key, signal, timeout, false) as Promise<RedisQuotaPermit>;
   }
 
   /**
@@ -114,7 +114,7 @@ export class RedisQuota {
     checkFunction(task, "task");
     const { weight = 1, signal } = options;
     const context = contextOf(signal, this.#host.plan.clock);
-    await this.#take(this.#lineOf(options.key), weight, options, false);
+    await this.#take(weight, options.key, signal, options.timeout, false);
     let outcome: unknown;
     try {
       const value = await task(context);
@@ -161,8 +161,8 @@ export class RedisQuota {
   async inspect(options: RedisQuotaKeyOptions = {}): Promise<RedisQuotaInspection> {
     const { plan, commands } = this.#host;
     const line = this.#lineOf(options.key);
-    const reply = readTake(await commands.run(quotaScript, line.key, ["take", ...plan.args, 0]), plan.rates, []);
-    const { available, pausedFor } = reply;
+    const reply = await commands.run(quotaScript, line.key, ["take", ...plan.args, 0]);
+    const { available, pausedFor } = readState(reply, plan.rates);
     return {
       limits: plan.limits.map(({ requests, per }, index) => ({
         requests,
@@ -188,38 +188,64 @@ export class RedisQuota {
   }
 
   #lineOf(key: string | undefined): QuotaLine {
-    if (key !== undefined && typeof key !== "string") throw invalidArgument(TypeError, "key", "a text", key);
-    const { plan, name } = this.#host;
-    // What is in the braces decides where it is in a Cluster: keys are spread. The name once more, so that no name and key
-    // look like another name with another key.
-    const place = key === undefined ? name : `${name}:${key}`;
-    const redisKey = `{${plan.prefix}:${place}}:quota${key === undefined ? "" : `:${name}`}`;
+    const redisKey = key === undefined ? this.#plainKey : this.#keyOf(key);
     return this.#lines.get(redisKey) ?? new QuotaLine(this.#host, redisKey);
   }
 
-  async #take(
-    line: QuotaLine,
+  /** What is in the braces decides where it is in a Cluster: keys are spread. */
+  #keyOf(key: string): string {
+    if (typeof key !== "string") throw invalidArgument(TypeError, "key", "a text", key);
+    const { plan, name } = this.#host;
+    // The name once more, so that no name and key look like another name with another key.
+    return `{${plan.prefix}:${name}:${key}}:quota:${name}`;
+  }
+
+  /** Not async: one promise less, and a block is spent without any that waits. */
+  #take(
     weight: number,
-    options: RedisQuotaAcquireOptions,
+    key: string | undefined,
+    signal: AbortSignal | Context | undefined,
+    timeout: Duration | undefined,
     isQuiet: boolean,
-  ): Promise<Grant | null> {
+  ): Promise<RedisQuotaPermit | undefined> {
+    try {
+      const { plan } = this.#host;
+      const line = this.#lineOf(key);
+      const scope = scopeOf(signal);
+      const patience = timeout === undefined ? Number.POSITIVE_INFINITY : toMilliseconds(timeout, "timeout");
+      checkWeight(weight, plan.limits, this.name);
+      if (this.#isClosed) throw new CanceledError(`the quota "${this.name}" is closed`);
+      if (scope?.isAborted) throw scope.abortReason;
+      const here = line.takeHere(weight);
+      if (here !== null) return Promise.resolve(new GrantedPermit(line, here));
+      return this.#isRefused(line, patience, isQuiet)
+        ? Promise.resolve(undefined)
+        : this.#wait(line, weight, scope, patience, isQuiet);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Whether it has to wait longer than it can. Throws that, but to who wants to be told quietly. */
+  #isRefused(line: QuotaLine, timeout: number, isQuiet: boolean): boolean {
     const { plan, queued } = this.#host;
-    const scope = scopeOf(options.signal);
-    const timeout = toMilliseconds(options.timeout ?? Number.POSITIVE_INFINITY, "timeout");
-    checkWeight(weight, plan.limits, this.name);
-    if (this.#isClosed) throw new CanceledError(`the quota "${this.name}" is closed`);
-    if (scope?.isAborted) throw scope.abortReason;
-    const here = line.takeHere(weight);
-    if (here !== null) return here;
     const held = line.heldFor;
     const isFull = queued >= plan.maxQueue;
-    if (isFull || (held > 0 && held > timeout)) {
-      if (isQuiet) return null;
-      if (!isFull) throw quotaRefusal(this.name, `a wait of ${Math.ceil(held)} ms`, held);
-      throw new SnowshedError("SNOWSHED_LIMIT_EXCEEDED", `refused by the quota "${this.name}": ${queued} wait already`);
-    }
+    if (!isFull && (held === 0 || held <= timeout)) return false;
+    if (isQuiet) return true;
+    if (!isFull) throw quotaRefusal(this.name, `a wait of ${Math.ceil(held)} ms`, held);
+    throw new SnowshedError("SNOWSHED_LIMIT_EXCEEDED", `refused by the quota "${this.name}": ${queued} wait already`);
+  }
+
+  #wait(
+    line: QuotaLine,
+    weight: number,
+    scope: ReturnType<typeof scopeOf>,
+    timeout: number,
+    isQuiet: boolean,
+  ): Promise<RedisQuotaPermit | undefined> {
     return new Promise((resolve, reject) => {
-      const { clock } = plan;
+      const { clock } = this.#host.plan;
       const waiter = new QuotaWaiter(line, clock.now(), scope !== null, resolve, reject, weight, timeout, isQuiet);
       scope?.link(waiter);
       if (timeout > 0 && timeout !== Number.POSITIVE_INFINITY) {

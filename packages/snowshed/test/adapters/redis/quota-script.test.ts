@@ -5,9 +5,11 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { quotaScript } from "../../../src/adapters/redis/lua-scripts.ts";
 import { QuotaBlock } from "../../../src/adapters/redis/quota-block.ts";
-import { readTake } from "../../../src/adapters/redis/quota-state.ts";
+import type { Alike, TakeReply } from "../../../src/adapters/redis/quota-state.ts";
+import { Grant, readState, readTake } from "../../../src/adapters/redis/quota-state.ts";
 import type { RedisPort, Script } from "../../../src/adapters/redis/port.ts";
 import { portOf } from "../../../src/adapters/redis/redis-port.ts";
+import type { Rate } from "../../../src/throttle/rate-meter.ts";
 import { RateMeter, rateOf } from "../../../src/throttle/rate-meter.ts";
 import { excess } from "../../support/rate-check.ts";
 import type { RedisServer } from "../../support/redis.ts";
@@ -63,6 +65,63 @@ function argsOf(limits: readonly Limit[]): number[] {
   return [limits.length, ...numbers];
 }
 
+/** Asks for `besides` and for those in `asked`, each as [how many, weight, longest wait]. */
+async function take(
+  key: string,
+  limits: readonly Limit[],
+  besides: number,
+  asked: readonly (readonly [number, number, number])[],
+  now: number,
+): Promise<TakeReply & { readonly available: readonly number[]; readonly rates: readonly Rate[] }> {
+  const rates = limits.map(({ requests, per, burst }) => rateOf(requests, per, burst));
+  const reply = await port.run(timed, [key], ["take", ...argsOf(limits), besides, ...asked.flat(), now]);
+  const alike = asked.map(([count, weight, longest]): Alike => ({ count, weight, longest }));
+  return { ...readTake(reply, rates, alike), ...readState(reply, rates), rates };
+}
+
+/** How long each waits; of who has its units, when it goes, as a negative number or 0. */
+function waitsOf(outcomes: readonly (Grant | number)[]): number[] {
+  return outcomes.map((outcome) => (typeof outcome === "number" ? outcome : 0 - outcome.wait));
+}
+
+test("those who are alike fare as if each had been asked for by itself", { timeout: 60_000 }, async () => {
+  const asked = fc.record({
+    count: fc.integer({ min: 1, max: 6 }),
+    weight: fc.integer({ min: 1, max: 5 }),
+    longest: fc.constantFrom(-1, 0, 100_000),
+  });
+  const step = fc.record({ elapsed: fc.integer({ min: 0, max: 500_000 }), asked: fc.array(asked, { maxLength: 4 }) });
+  const limits = fc.array(
+    fc.record({
+      requests: fc.integer({ min: 5, max: 50 }),
+      per: fc.integer({ min: 1000, max: 5_000_000 }),
+      burst: fc.integer({ min: 1, max: 20 }),
+    }),
+    { minLength: 1, maxLength: 2 },
+  );
+  await fc.assert(
+    fc.asyncProperty(limits, fc.array(step, { minLength: 1, maxLength: 8 }), async (given, steps) => {
+      const [together, apart] = [`{t}${runs++}`, `{t}${runs++}`];
+      let now = epoch;
+      for (const each of steps) {
+        now += each.elapsed;
+        const groups = each.asked.map(({ count, weight, longest }) => [count, weight, longest] as const);
+        const singles = groups.flatMap(([count, weight, longest]) =>
+          Array.from({ length: count }, () => [1, weight, longest] as const),
+        );
+        const one = await take(together, given, 3, groups, now);
+        const other = await take(apart, given, 3, singles, now);
+        expect(waitsOf(one.outcomes)).toEqual(waitsOf(other.outcomes));
+        const levels = ({ outcomes, block }: TakeReply): (readonly number[] | undefined)[] =>
+          [...outcomes, block].map((taken) => (taken instanceof Grant ? taken.levels : undefined));
+        expect(levels(one)).toEqual(levels(other));
+        expect(one.available).toEqual(other.available);
+      }
+    }),
+    { numRuns: 100 },
+  );
+});
+
 test("whoever does not wait fares as with RateMeter, to the microsecond", { timeout: 60_000 }, async () => {
   const step = fc.record({
     elapsed: fc.oneof(fc.integer({ min: 0, max: 10 }), fc.integer({ min: 0, max: 3_000_000 })),
@@ -72,18 +131,16 @@ test("whoever does not wait fares as with RateMeter, to the microsecond", { time
   await fc.assert(
     fc.asyncProperty(fc.array(limit, { minLength: 1, maxLength: 3 }), steps, async (limits, sequence) => {
       const key = `{p}${runs++}`;
-      const rates = limits.map(({ requests, per, burst }) => rateOf(requests, per, burst));
       const meters = limits.map(({ requests, per, burst }) => new RateMeter(requests, per, burst));
       const heaviest = Math.min(...limits.map(({ requests }) => requests));
       let now = epoch;
       for (const { elapsed, share } of sequence) {
         now += elapsed;
         const weight = 1 + Math.floor(share * (heaviest - 1));
-        const args = ["take", ...argsOf(limits), 0, weight, 0, now];
-        const { outcomes, available } = readTake(await port.run(timed, [key], args), rates, [weight]);
+        const { outcomes, available } = await take(key, limits, 0, [[1, weight, 0]], now);
         expect(available).toEqual(meters.map((meter) => meter.available(now)));
         const wait = Math.max(...meters.map((meter) => meter.wait(weight, now)));
-        expect(outcomes).toMatchObject([{ wait, grant: wait === 0 ? { weight, at: now } : null }]);
+        expect(outcomes).toMatchObject([wait === 0 ? { weight, at: now, wait } : wait]);
         if (wait === 0) for (const meter of meters) meter.take(weight);
       }
     }),
@@ -124,7 +181,6 @@ test("no window is overfull, whoever waits, refunds, pauses and takes blocks", {
   await fc.assert(
     fc.asyncProperty(limits, fc.array(step, { minLength: 1, maxLength: 25 }), async (given, sequence) => {
       const key = `{w}${runs++}`;
-      const rates = given.map(({ requests, per, burst }) => rateOf(requests, per, burst));
       const heaviest = Math.min(...given.map(({ requests }) => requests));
       let now = epoch;
       /** What the clock has been set back by: true time goes on. */
@@ -149,11 +205,11 @@ test("no window is overfull, whoever waits, refunds, pauses and takes blocks", {
           gone.delete(grant);
         } else {
           const weights = each.shares.map((share) => 1 + Math.floor(share * (heaviest - 1)));
-          const asked = weights.flatMap((weight) => [weight, each.longest]);
-          const args = ["take", ...argsOf(given), each.besides, ...asked, now];
-          const reply = readTake(await port.run(timed, [key], args), rates, weights);
-          for (const { grant } of reply.outcomes) if (grant !== null) gone.add({ ...grant, back });
-          if (reply.block !== null) gone.add({ ...reply.block, back });
+          const asked = weights.map((weight) => [1, weight, each.longest] as const);
+          const reply = await take(key, given, each.besides, asked, now);
+          for (const taken of [...reply.outcomes, reply.block]) {
+            if (taken instanceof Grant) gone.add({ at: taken.at, weight: taken.weight, levels: taken.levels, back });
+          }
         }
       }
       const taken = [...gone].map(({ at, weight, back: by }) => ({ at: at + by, weight }));
@@ -168,11 +224,8 @@ test("no window is overfull, whoever waits, refunds, pauses and takes blocks", {
 
 test("a clock that is set back makes nobody wait longer", async () => {
   const [key, limits] = [`{c}${runs++}`, [{ requests: 1, per: 10_000_000, burst: 2 }]];
-  const rates = limits.map(({ requests, per, burst }) => rateOf(requests, per, burst));
-  const ask = async (now: number, longest: number): Promise<number> => {
-    const args = ["take", ...argsOf(limits), 0, 1, longest, now];
-    return readTake(await port.run(timed, [key], args), rates, [1]).outcomes[0]!.wait;
-  };
+  const ask = async (now: number, longest: number): Promise<number> =>
+    Math.abs(waitsOf((await take(key, limits, 0, [[1, 1, longest]], now)).outcomes)[0]!);
   expect([await ask(epoch, 0), await ask(epoch, 0), await ask(epoch, -1)]).toEqual([0, 0, 10_000_000]);
   expect(await ask(epoch + 4_000_000, 0)).toBe(16_000_000);
   const hour = 3_600_000_000;
@@ -190,7 +243,6 @@ test("units of a block go when nobody else would have gone in their place", asyn
     fc.asyncProperty(rate, gaps, fc.array(fc.boolean()), async ({ requests, burst }, times, others) => {
       const [key, per] = [`{b}${runs++}`, 1_000_000];
       const limits = [{ requests, per, burst }];
-      const rates = [rateOf(requests, per, burst)];
       const gone: { at: number; weight: number }[] = [];
       let now = epoch;
       let block: QuotaBlock | null = null;
@@ -207,10 +259,9 @@ test("units of a block go when nobody else would have gone in their place", asyn
         if (rest !== null) {
           await port.run(timed, [key], ["refund", ...argsOf(limits), rest.weight, rest.at, ...rest.levels, now]);
         }
-        const args = ["take", ...argsOf(limits), besides, 1, 0, now];
-        const reply = readTake(await port.run(timed, [key], args), rates, [1]);
-        if (reply.outcomes[0]!.grant !== null) gone.push({ at: now, weight: 1 });
-        if (!isOther) block = reply.block === null ? null : new QuotaBlock(reply.block, rates, (now - epoch) / 1000);
+        const reply = await take(key, limits, besides, [[1, 1, 0]], now);
+        if (reply.outcomes[0] instanceof Grant) gone.push({ at: now, weight: 1 });
+        if (!isOther) block = reply.block === null ? null : new QuotaBlock(reply.block, (now - epoch) / 1000);
       }
       expect(excess(gone, requests, per, burst)).toBeLessThanOrEqual(1e-9);
     }),
