@@ -21,7 +21,8 @@ export type ErrorCode =
   | "SNOWSHED_POOL_CLOSED"
   | "SNOWSHED_BACKEND_UNAVAILABLE"
   | "SNOWSHED_LEASE_LOST"
-  | "SNOWSHED_REPLICATION_FAILED";
+  | "SNOWSHED_REPLICATION_FAILED"
+  | "SNOWSHED_LISTEN_FAILED";
 
 const brand = Symbol.for("snowshed.error");
 
