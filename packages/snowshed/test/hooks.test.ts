@@ -14,7 +14,7 @@ import {
   WaitGroup,
 } from "snowshed";
 import { FakeClock } from "snowshed/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { hooks, installHooks } from "../src/hooks.ts";
 import { deferred, drained } from "./support/promises.ts";
 import { RecordedHooks } from "./support/recorded-hooks.ts";
@@ -117,6 +117,14 @@ const scenarios = {
     const failing = (item: number): unknown => (item === 2 ? Promise.reject(new Error("failed")) : drained());
     await quiet(forEachConcurrent([1, 2, 3], failing, { concurrency: 2 }));
     for await (const item of mapConcurrent([1, 2, 3], (n) => n, { concurrency: 2 })) if (item === 1) break;
+  },
+  "contexts that sleep, and are canceled in their sleep": async () => {
+    const clock = new FakeClock();
+    const context = Context.root({ clock }).withCancel();
+    const [slept, canceled] = [context.sleep(5), quiet(context.sleep(10))];
+    await clock.advance(5);
+    context.cancel();
+    await Promise.all([slept, canceled]);
   },
   "a batch with failures": async () => {
     const call = async (n: number): Promise<number> => (n === 2 ? Promise.reject(new Error("failed")) : n);
@@ -235,10 +243,12 @@ describe("the order of the reports", () => {
       "taskStarted first",
       "taskCreated requests second",
       "taskCreated requests third",
+      "blocked requests 1",
       "taskEnded first fulfilled",
       "taskStarted second",
       "taskEnded third skipped",
       "taskEnded second rejected",
+      "unblocked requests true",
     ]);
   });
 
@@ -251,7 +261,9 @@ describe("the order of the reports", () => {
       "resourceCreated wait-group jobs Infinity",
       "taskCreated jobs job",
       "taskStarted job",
+      "blocked jobs 1",
       "taskEnded job fulfilled",
+      "unblocked jobs true",
       "resourceCreated map 3",
       "taskCreated map visit",
       "taskStarted visit",
@@ -274,6 +286,136 @@ describe("the order of the reports", () => {
       "blocked channel 1",
       "unblocked channel false",
     ]);
+  });
+});
+
+describe("of the rest", () => {
+  test("a permit is reported with its semaphore, and when it is released, once", async () => {
+    const permit = await new Semaphore(3, { name: "database" }).permit(2);
+    permit.release();
+    permit.release();
+    expect(recorded.events.slice(1)).toEqual([
+      "acquired database 2",
+      "permitCreated database 2",
+      "permitReleased",
+      "released database 2",
+    ]);
+  });
+
+  test("one granted and canceled in the same tick is called off before it gives back", async () => {
+    const semaphore = new Semaphore(1, { name: "database" });
+    await semaphore.acquire();
+    const context = Context.background.withCancel();
+    const waiting = quiet(semaphore.acquire(1, { signal: context }));
+    recorded.events.length = 0;
+    semaphore.release();
+    context.cancel();
+    await waiting;
+    expect(recorded.events).toEqual([
+      "released database 1",
+      "unblocked database true",
+      "acquired database 1",
+      "calledOff",
+      "released database 1",
+    ]);
+  });
+
+  test("misuse is reported with the code of the error it throws", async () => {
+    const group = new Group();
+    await group.wait();
+    expect(() => group.go(() => {})).toThrow("go()");
+    expect(() => new Semaphore(1).release()).toThrow("held");
+    expect(() => new WaitGroup().done()).toThrow("done()");
+    expect(recorded.events.filter((event) => event.startsWith("misuse")).map((event) => event.split(" ")[1])).toEqual([
+      "SNOWSHED_GROUP_CLOSED",
+      "SNOWSHED_OVER_RELEASE",
+      "SNOWSHED_NEGATIVE_COUNTER",
+    ]);
+  });
+
+  test("a scope is awaited if somebody finds it ended, or another waits for it", async () => {
+    const group = new Group({ name: "outer" });
+    group.child({ name: "inner" });
+    await new WaitGroup({ name: "idle" }).wait();
+    expect(recorded.events.filter((event) => event.startsWith("awaited"))).toEqual(["awaited inner", "awaited idle"]);
+  });
+
+  test("a wait says how long it can last", () => {
+    const patience: (number | undefined)[] = [];
+    recorded.blocked = (_resource, _weight, _wait, longest?: number) => void patience.push(longest);
+    const { signal } = new AbortController();
+    const semaphore = new Semaphore(0);
+    void semaphore.acquire(1, { allowOversize: true });
+    void semaphore.acquire(1, { allowOversize: true, signal });
+    void quiet(semaphore.acquire(1, { allowOversize: true, signal, timeout: "1ms" }));
+    const channel = new Channel();
+    void channel.receive();
+    void channel.receive({ signal });
+    void select([receive(channel)]);
+    void new Group().wait({ signal });
+    expect(patience).toEqual([Infinity, undefined, 1, Infinity, undefined, Infinity, undefined]);
+  });
+});
+
+describe("the body of a task runs inside runTask(), and what it promises is told", () => {
+  const bodies = {
+    "of a group": (body: () => unknown) => new Group().go(body),
+    "of a group, after its turn": (body: () => unknown) => {
+      const group = new Group({ concurrency: 0 });
+      group.go(body);
+      group.concurrency = 1;
+    },
+    "of a wait group": (body: () => unknown) => new WaitGroup().go(body),
+    "of a loop": (body: () => unknown) => forEachConcurrent([1], body, { concurrency: 1 }),
+  };
+
+  test.for(Object.entries(bodies))("%s", async ([, start]) => {
+    let depth = 0;
+    const promises: Promise<unknown>[] = [];
+    recorded.runTask = (_task, body) => {
+      depth++;
+      try {
+        return body();
+      } finally {
+        depth--;
+      }
+    };
+    recorded.taskPromise = (_task, promise) => void promises.push(promise);
+    let seen = 0;
+    const promise = drained();
+    void start(() => {
+      seen = depth;
+      return promise;
+    });
+    await drained();
+    expect([seen, depth, promises]).toEqual([1, 0, [promise]]);
+  });
+
+  test("nothing is told of a body that promises nothing", async () => {
+    const group = new Group();
+    let told = 0;
+    recorded.taskPromise = () => void told++;
+    group.go(() => 1);
+    await group.wait();
+    expect(told).toBe(0);
+  });
+
+  test("and a watcher that leaves when the task starts does not keep the body from running", async () => {
+    recorded.taskStarted = () => void installHooks(null);
+    expect(await new Group().go(() => 42)).toBe(42);
+  });
+});
+
+describe("two copies of the package", () => {
+  test("share the watcher, also one that was there before the second was loaded", async () => {
+    vi.resetModules();
+    const copy = await import("../src/hooks.ts");
+    expect(copy.installHooks).not.toBe(installHooks);
+    expect(copy.hooks).toBe(recorded);
+    const other = new RecordedHooks();
+    expect(copy.installHooks(other)).toBe(recorded);
+    expect(hooks).toBe(other);
+    expect([installHooks(null), copy.hooks, hooks]).toEqual([other, null, null]);
   });
 });
 

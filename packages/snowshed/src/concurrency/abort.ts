@@ -176,6 +176,11 @@ class ForeignScope extends AbortScope {
 /** The scope of each AbortSignal seen, so that a signal made by a scope leads back to it. @internal */
 export const scopes: WeakMap<AbortSignal, AbortScope> = new WeakMap<AbortSignal, AbortScope>();
 
+/** The longest that a wait can last, in milliseconds: `undefined` if an abort may end it. For the hooks. @internal */
+export function patienceOf(scope: AbortScope | null, timeout: number = Number.POSITIVE_INFINITY): number | undefined {
+  return timeout === Number.POSITIVE_INFINITY && scope !== null ? undefined : timeout;
+}
+
 /** What a `signal` option stands for, or `null` when there is none. @internal */
 export function scopeOf(signal: AbortSignal | AbortScope | undefined): AbortScope | null {
   if (signal === undefined) return null;

@@ -1,7 +1,7 @@
 import { checkInteger, SnowshedError } from "../errors.ts";
 import { hooks } from "../hooks.ts";
 import type { AbortScope } from "./abort.ts";
-import { AbortCallback, scopeOf } from "./abort.ts";
+import { AbortCallback, patienceOf, scopeOf } from "./abort.ts";
 import type { Context } from "./context.ts";
 import type { QueueNode } from "./queue.ts";
 import { Queue } from "./queue.ts";
@@ -168,7 +168,7 @@ export class Channel<T> implements AsyncIterable<T> {
       );
       queue.push(waiter);
       scope?.link(onAbort);
-      hooks?.blocked(this, 1, waiter);
+      hooks?.blocked(this, 1, waiter, patienceOf(scope));
     });
   }
 

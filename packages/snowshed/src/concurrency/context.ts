@@ -4,6 +4,7 @@ import type { Duration } from "../duration.ts";
 import { toMilliseconds } from "../duration.ts";
 import type { CanceledError, DeadlineExceededError } from "../errors.ts";
 import { checkFunction, invalidArgument } from "../errors.ts";
+import { hooks } from "../hooks.ts";
 import type { AbortNode } from "./abort.ts";
 import { AbortCallback, AbortScope, Cancellation, scopeOf, scopes } from "./abort.ts";
 
@@ -234,14 +235,18 @@ export class Context extends AbortScope {
     const ms = toMilliseconds(duration);
     if (this.aborted) return Promise.reject(this.reason);
     return new Promise((resolve, reject) => {
+      const sleep = hooks === null ? null : {};
       const cancelTimer = this.clock.setTimeout(() => {
         stop();
+        if (sleep !== null) hooks?.sleepEnded(sleep);
         resolve();
       }, ms);
       const stop = this.onAbort((reason) => {
         cancelTimer();
+        if (sleep !== null) hooks?.sleepEnded(sleep);
         reject(reason);
       });
+      if (sleep !== null) hooks!.sleepStarted(sleep, ms);
     });
   }
 }

@@ -1,5 +1,5 @@
 import { checkFunction, checkInteger, SnowshedError } from "../errors.ts";
-import { hooks } from "../hooks.ts";
+import { hooks, runWatched } from "../hooks.ts";
 import { AbortCallback, scopeOf } from "./abort.ts";
 import { childContext } from "./child-context.ts";
 import type { CancelContext, Context } from "./context.ts";
@@ -68,7 +68,7 @@ export class Group implements AsyncDisposable {
   #release: (() => void) | null = null;
 
   #closed = false;
-  readonly #waiters = new Waiters();
+  readonly #waiters = new Waiters(this);
   #ready: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
 
   #parent: Group | null = null;
@@ -188,6 +188,7 @@ export class Group implements AsyncDisposable {
   child(options: Omit<GroupOptions, "signal"> = {}): Group {
     const child = new Group({ ...options, signal: this.#context });
     child.#parent = this;
+    hooks?.awaited(child);
     return child;
   }
 
@@ -207,7 +208,9 @@ export class Group implements AsyncDisposable {
   #accept<T>(task: Body<T>, options: { readonly name?: string | undefined } | undefined): GroupTask<T> {
     checkFunction(task, "task");
     if (this.#closed) {
-      throw new SnowshedError("SNOWSHED_GROUP_CLOSED", "go() after wait() has settled: use a new Group for new tasks");
+      const message = "go() after wait() has settled: use a new Group for new tasks";
+      hooks?.misuse("SNOWSHED_GROUP_CLOSED", message);
+      throw new SnowshedError("SNOWSHED_GROUP_CLOSED", message);
     }
     const handle = new GroupTask<T>(options?.name ?? task.name);
     hooks?.taskCreated(handle, this, handle.name);
@@ -242,9 +245,8 @@ export class Group implements AsyncDisposable {
   async #run<T>(handle: GroupTask<T>, task: Body<T>): Promise<void> {
     handle.state = "running";
     handle.body = null;
-    hooks?.taskStarted(handle);
     try {
-      const value = await task(this.#context);
+      const value = await (hooks === null ? task(this.#context) : runWatched(handle, () => task(this.#context)));
       handle.settle("fulfilled", value);
     } catch (error) {
       handle.settle("rejected", error);

@@ -1,5 +1,5 @@
 import { checkFunction, checkInteger, checkIterable } from "../errors.ts";
-import { hooks } from "../hooks.ts";
+import { hooks, runWatched } from "../hooks.ts";
 import { AbortCallback } from "./abort.ts";
 import { contextOf } from "./child-context.ts";
 import type { CancelContext, Context } from "./context.ts";
@@ -115,6 +115,11 @@ abstract class Run<Item, Result, Claim> {
     hooks?.resourceCreated(this, "map", undefined, this.#concurrency);
   }
 
+  /** What the tasks are given, for who watches. @internal */
+  get context(): Context | undefined {
+    return this.#context;
+  }
+
   /** Takes a place for the next item, before its task runs. */
   protected abstract claim(): Claim;
   /** The task has returned `result`. */
@@ -169,14 +174,14 @@ abstract class Run<Item, Result, Claim> {
         const claim = this.claim();
         // The next item is asked for while this one is worked on.
         if (this.#asynchronous && this.#mayPull()) void this.#work(iterator);
-        const task = hooks === null ? null : {};
-        if (task !== null) {
-          hooks!.taskCreated(task, this, this.#task.name);
-          hooks!.taskStarted(task);
-        }
+        const task = hooks === null ? null : { record: null };
+        if (task !== null) hooks!.taskCreated(task, this, this.#task.name);
         let fulfilled = false;
         try {
-          const result = await this.#task(item.value, this.#context!);
+          const { value } = item;
+          const result = await (task === null
+            ? this.#task(value, this.#context!)
+            : runWatched(task, () => this.#task(value, this.#context!)));
           fulfilled = true;
           this.deliver(claim, result);
         } finally {

@@ -1,3 +1,5 @@
+import { hooks } from "../hooks.ts";
+
 /** Permits that are held, to be given back once. */
 export interface Permit extends Disposable {
   readonly weight: number;
@@ -10,15 +12,18 @@ export class HeldPermit implements Permit {
   readonly weight: number;
   #release: (() => void) | null;
 
-  constructor(weight: number, release: () => void) {
+  constructor(resource: object, weight: number, release: () => void) {
     this.weight = weight;
     this.#release = release;
+    hooks?.permitCreated(this, resource, weight);
   }
 
   release(): void {
     const release = this.#release;
+    if (release === null) return;
     this.#release = null;
-    release?.();
+    hooks?.permitReleased(this);
+    release();
   }
 
   [Symbol.dispose](): void {

@@ -67,6 +67,11 @@ export class ReentrantSemaphore {
     return this.#semaphore.available;
   }
 
+  /** How many units are held; those that a holder takes again are not counted again. */
+  get held(): number {
+    return this.#semaphore.held;
+  }
+
   /** How many callers wait. */
   get pending(): number {
     return this.#semaphore.pending;
@@ -137,7 +142,7 @@ export class ReentrantSemaphore {
   async permit(weight: number = 1, options: AcquireOptions & OwnerOptions): Promise<Permit> {
     const owner = requireOwner(options);
     await this.acquire(weight, options);
-    return new HeldPermit(weight, () => this.release(weight, { owner }));
+    return new HeldPermit(this.#semaphore, weight, () => this.release(weight, { owner }));
   }
 
   /**

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { systemClock } from "../clock.ts";
 import { invalidArgument } from "../errors.ts";
 import { hooks } from "../hooks.ts";
-import { AbortCallback, scopeOf } from "./abort.ts";
+import { AbortCallback, patienceOf, scopeOf } from "./abort.ts";
 import type { Channel, ChannelOperationOptions } from "./channel.ts";
 import { ChannelWaiter } from "./channel.ts";
 
@@ -132,7 +132,7 @@ export function select<const Cases extends readonly SelectCase[]>(
         },
       );
       queue.push(waiter);
-      hooks?.blocked(operation.channel, 1, waiter);
+      hooks?.blocked(operation.channel, 1, waiter, patienceOf(scope));
       // The channel has taken the winner out already.
       withdrawals.push(() => {
         if (!queue.has(waiter)) return;

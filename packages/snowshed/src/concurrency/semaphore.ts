@@ -4,7 +4,7 @@ import { toMilliseconds } from "../duration.ts";
 import { checkFunction, checkInteger, DeadlineExceededError, SnowshedError } from "../errors.ts";
 import { hooks } from "../hooks.ts";
 import type { Cancellation } from "./abort.ts";
-import { AbortNode, scopeOf } from "./abort.ts";
+import { AbortNode, patienceOf, scopeOf } from "./abort.ts";
 import type { Context } from "./context.ts";
 import type { Permit } from "./permit.ts";
 import { HeldPermit } from "./permit.ts";
@@ -63,6 +63,11 @@ export class Semaphore {
     return Math.max(0, this.#permits - this.#held);
   }
 
+  /** How many units are held; more than there are after a `resize()`. */
+  get held(): number {
+    return this.#held;
+  }
+
   /** How many callers wait. */
   get pending(): number {
     return this.#queue.size;
@@ -109,7 +114,7 @@ export class Semaphore {
         waiter.cancelTimer = clock.setTimeout(() => this.refuse(waiter, timedOut()), timeout);
       }
       this.#queue.push(waiter);
-      this.#queued(waiter);
+      this.#queued(waiter, patienceOf(scope, timeout));
     });
   }
 
@@ -118,6 +123,7 @@ export class Semaphore {
     if (weight !== 1) checkInteger(weight, "weight", 0);
     if (weight > this.#held) {
       const message = `released ${weight} of ${this.#describe()}, of which only ${this.#held} are held`;
+      hooks?.misuse("SNOWSHED_OVER_RELEASE", message);
       throw new SnowshedError("SNOWSHED_OVER_RELEASE", message);
     }
     const next = this.#next;
@@ -138,7 +144,7 @@ export class Semaphore {
   /** Like {@link Semaphore.acquire}, with a permit that knows how to give itself back: for `using`. */
   async permit(weight: number = 1, options?: AcquireOptions): Promise<Permit> {
     await this.acquire(weight, options);
-    return new HeldPermit(weight, () => this.release(weight));
+    return new HeldPermit(this, weight, () => this.release(weight));
   }
 
   /**
@@ -185,13 +191,13 @@ export class Semaphore {
     const promise = new Promise<void>((resolve) => {
       this.#queue.push({ weight, resolve, before: null, after: null });
     });
-    this.#queued(this.#queue.tail!);
+    this.#queued(this.#queue.tail!, Number.POSITIVE_INFINITY);
     return promise;
   }
 
-  #queued(waiter: Waiter): void {
+  #queued(waiter: Waiter, patience: number | undefined): void {
     if (waiter.weight <= this.#permits) this.#next ??= waiter;
-    hooks?.blocked(this, waiter.weight, waiter);
+    hooks?.blocked(this, waiter.weight, waiter, patience);
   }
 
   /** Serves the front of the queue while there is room. */
@@ -296,6 +302,7 @@ class GuardedWaiter extends AbortNode implements Waiter {
     if (this.#state === "waiting") this.#semaphore.refuse(this, why.reason);
     else if (this.#state === "admitted") {
       this.refuse(why.reason);
+      hooks?.calledOff(this);
       this.#semaphore.release(this.weight);
     }
   }

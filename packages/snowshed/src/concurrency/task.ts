@@ -1,4 +1,5 @@
 import { SnowshedError } from "../errors.ts";
+import type { WatchedTask } from "../hooks.ts";
 import type { Context } from "./context.ts";
 import type { QueueNode } from "./queue.ts";
 
@@ -14,7 +15,7 @@ export interface Task<T> extends PromiseLike<T> {
 }
 
 /** @internal */
-export class GroupTask<T> implements Task<T>, QueueNode<GroupTask<unknown>> {
+export class GroupTask<T> implements Task<T>, QueueNode<GroupTask<unknown>>, WatchedTask {
   before: GroupTask<unknown> | null = null;
   after: GroupTask<unknown> | null = null;
   readonly name: string;
@@ -26,6 +27,8 @@ export class GroupTask<T> implements Task<T>, QueueNode<GroupTask<unknown>> {
   #resolve!: (value: unknown) => void;
   /** What to run, while it waits for its turn. */
   body: ((context: Context) => T | PromiseLike<T>) | null = null;
+  /** Of who watches: see `WatchedTask`. */
+  record: object | null = null;
   /** Opens the gate of a queued task. */
   start: () => void = noGate;
 

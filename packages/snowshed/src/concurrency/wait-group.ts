@@ -1,5 +1,5 @@
 import { checkFunction, invalidArgument, SnowshedError } from "../errors.ts";
-import { hooks } from "../hooks.ts";
+import { hooks, runWatched } from "../hooks.ts";
 import { scopeOf } from "./abort.ts";
 import type { Context } from "./context.ts";
 import { holdUnobserved, joinErrors } from "./unobserved.ts";
@@ -29,7 +29,7 @@ export class WaitGroup {
   /** Failures of tasks that no waiter has been told of yet. */
   #errors: unknown[] = [];
   #delivered: (() => void) | null = null;
-  readonly #waiters = new Waiters();
+  readonly #waiters = new Waiters(this);
 
   constructor(options: { readonly name?: string } = {}) {
     this.name = options.name;
@@ -56,6 +56,7 @@ export class WaitGroup {
       throw invalidArgument(RangeError, "delta", "so small that it can be counted", delta);
     if (count < 0) {
       const message = `the counter is ${this.#count} and cannot go ${-delta} down: a done() without its add()`;
+      hooks?.misuse("SNOWSHED_NEGATIVE_COUNTER", message);
       throw new SnowshedError("SNOWSHED_NEGATIVE_COUNTER", message);
     }
     this.#count = count;
@@ -78,14 +79,11 @@ export class WaitGroup {
   }
 
   async #run(task: () => unknown, name: string): Promise<void> {
-    const id = hooks === null ? null : {};
-    if (id !== null) {
-      hooks!.taskCreated(id, this, name);
-      hooks!.taskStarted(id);
-    }
+    const id = hooks === null ? null : { record: null };
+    if (id !== null) hooks!.taskCreated(id, this, name);
     let fulfilled = false;
     try {
-      await task();
+      await (id === null ? task() : runWatched(id, task));
       fulfilled = true;
     } catch (error) {
       this.#errors.push(error);
@@ -103,8 +101,9 @@ export class WaitGroup {
   wait(options?: { readonly signal?: AbortSignal | Context | undefined }): Promise<void> {
     const scope = scopeOf(options?.signal);
     if (scope?.isAborted) return Promise.reject(scope.abortReason);
-    if (this.#count === 0) return this.#errors.length === 0 ? Promise.resolve() : Promise.reject(this.#takeError());
-    return this.#waiters.wait(scope);
+    if (this.#count > 0) return this.#waiters.wait(scope);
+    hooks?.awaited(this);
+    return this.#errors.length === 0 ? Promise.resolve() : Promise.reject(this.#takeError());
   }
 
   #endGeneration(): void {

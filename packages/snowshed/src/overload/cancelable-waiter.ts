@@ -1,6 +1,7 @@
 import type { Cancellation } from "../concurrency/abort.ts";
 import { AbortNode } from "../concurrency/abort.ts";
 import type { QueueNode } from "../concurrency/queue.ts";
+import { hooks } from "../hooks.ts";
 
 /** What a waiter tells whom it waits for. */
 export interface WaitHost {
@@ -78,6 +79,7 @@ export class CancelableWaiter extends AbortNode implements QueueNode<CancelableW
     if (this.#state === "waiting") return this.#host.giveUp(this, why.reason);
     if (this.#state === "ended") return;
     this.refuse(why.reason);
+    hooks?.calledOff(this);
     this.#host.callOff(this);
   }
 }

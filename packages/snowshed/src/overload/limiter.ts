@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { systemClock } from "../clock.ts";
 import type { AbortScope } from "../concurrency/abort.ts";
-import { scopeOf } from "../concurrency/abort.ts";
+import { patienceOf, scopeOf } from "../concurrency/abort.ts";
 import { contextOf } from "../concurrency/child-context.ts";
 import { Context } from "../concurrency/context.ts";
 import type { Duration } from "../duration.ts";
@@ -249,7 +249,7 @@ export class Limiter {
         waiter.cancelTimer = this.#clock.setTimeout(() => this.#refuse(waiter, this.#clock.now()), maxWait);
       }
       queue.push(waiter);
-      hooks?.blocked(this, 1, waiter);
+      hooks?.blocked(this, 1, waiter, patienceOf(scope, maxWait));
     });
   }
 

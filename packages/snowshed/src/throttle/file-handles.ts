@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { systemClock } from "../clock.ts";
 import type { AbortScope } from "../concurrency/abort.ts";
-import { scopeOf } from "../concurrency/abort.ts";
+import { patienceOf, scopeOf } from "../concurrency/abort.ts";
 import { contextOf } from "../concurrency/child-context.ts";
 import type { Context } from "../concurrency/context.ts";
 import type { Permit } from "../concurrency/permit.ts";
@@ -237,7 +237,7 @@ export class FileHandles {
   }
 
   #permit(weight: number): Permit {
-    return new HeldPermit(weight, () => this.#release(weight));
+    return new HeldPermit(this, weight, () => this.#release(weight));
   }
 
   #release(weight: number): void {
@@ -296,7 +296,7 @@ export class FileHandles {
         waiter.cancelTimer = this.#clock.setTimeout(() => this.#giveUp(waiter, timedOut()), left);
       }
       this.#queues[list].push(waiter);
-      hooks?.blocked(this, weight, waiter);
+      hooks?.blocked(this, weight, waiter, patienceOf(scope, timeout));
       this.#serve();
     });
   }

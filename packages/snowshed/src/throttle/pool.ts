@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { systemClock } from "../clock.ts";
-import { scopeOf } from "../concurrency/abort.ts";
+import { patienceOf, scopeOf } from "../concurrency/abort.ts";
 import { contextOf } from "../concurrency/child-context.ts";
 import { Context } from "../concurrency/context.ts";
 import type { Duration } from "../duration.ts";
@@ -327,7 +327,7 @@ export class Pool<T> implements AsyncDisposable {
       scope?.link(waiter);
       if (timeout !== Number.POSITIVE_INFINITY) this.#expire(waiter, timeout);
       this.#line.push(waiter);
-      hooks?.blocked(this, 1, waiter);
+      hooks?.blocked(this, 1, waiter, patienceOf(scope, timeout));
       this.#supply.supply();
     });
   }

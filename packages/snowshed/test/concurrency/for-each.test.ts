@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Hooks } from "../../src/hooks.ts";
 import { installHooks } from "../../src/hooks.ts";
 import { drained, observe } from "../support/promises.ts";
+import { deafHooks } from "../support/recorded-hooks.ts";
 import { numbers, sourceKinds } from "../support/sources.ts";
 import { clock, root, useFakeTime } from "../support/fake-time.ts";
 
@@ -75,13 +76,14 @@ describe("the hooks", () => {
     const log: string[] = [];
     const ids = new Map<object, number>();
     const id = (task: object): number => ids.get(task) ?? ids.set(task, ids.size).get(task)!;
-    const recording: Partial<Hooks> = {
+    const recording: Hooks = {
+      ...deafHooks,
       resourceCreated: (_map, kind, _name, capacity) => log.push(`${kind} of ${capacity}`),
       taskCreated: (task, _scope, name) => log.push(`created ${id(task)} ${name}`),
       taskStarted: (task) => log.push(`started ${id(task)}`),
       taskEnded: (task, result) => log.push(`ended ${id(task)} ${result}`),
     };
-    const previous = installHooks(recording as Hooks);
+    const previous = installHooks(recording);
     const download = async (item: number): Promise<void> => {
       await drained();
       if (item === 1) throw new Error("failed");

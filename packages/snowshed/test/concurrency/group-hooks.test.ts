@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import type { Hooks } from "../../src/hooks.ts";
 import { installHooks } from "../../src/hooks.ts";
 import { deferred, outcome } from "../support/promises.ts";
+import { deafHooks } from "../support/recorded-hooks.ts";
 
 /** Installs a watcher that writes down every call about groups and tasks, by name. */
 function watch(): string[] {
@@ -11,6 +12,7 @@ function watch(): string[] {
   const names = new Map<object, string>();
   const name = (task: object): string => names.get(task) ?? "unknown";
   const hooks: Hooks = {
+    ...deafHooks,
     resourceCreated: (resource, kind, given, capacity) => {
       names.set(resource, `${given}`);
       log.push(`${kind} ${given} (${capacity})`);
@@ -21,10 +23,6 @@ function watch(): string[] {
     },
     taskStarted: (task) => void log.push(`${name(task)} started`),
     taskEnded: (task, how) => void log.push(`${name(task)} ${how}`),
-    blocked() {},
-    unblocked() {},
-    acquired() {},
-    released() {},
   };
   const previous = installHooks(hooks);
   onTestFinished(() => void installHooks(previous));

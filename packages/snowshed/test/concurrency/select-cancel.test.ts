@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { installHooks } from "../../src/hooks.ts";
 import { collected } from "../support/garbage.ts";
 import { drained, observe, outcome } from "../support/promises.ts";
+import { deafHooks } from "../support/recorded-hooks.ts";
 
 const rounds = 3000;
 
@@ -185,18 +186,13 @@ describe("what a select leaves behind", () => {
     const open = new Map<object, object>();
     let granted = 0;
     const previous = installHooks({
+      ...deafHooks,
       blocked: (resource, _, wait) => void open.set(wait, resource),
       unblocked: (resource, wait, won) => {
         expect(open.get(wait)).toBe(resource);
         open.delete(wait);
         if (won) granted++;
       },
-      resourceCreated() {},
-      acquired() {},
-      released() {},
-      taskCreated() {},
-      taskStarted() {},
-      taskEnded() {},
     });
     try {
       const [left, right] = [new Channel<number>(), new Channel<number>()];

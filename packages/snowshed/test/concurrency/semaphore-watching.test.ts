@@ -50,6 +50,19 @@ class Ledger implements Hooks {
     this.tasks.get(task)!.push(outcome);
   }
 
+  runTask<T>(_task: object, body: () => T): T {
+    return body();
+  }
+
+  calledOff(): void {}
+  permitCreated(): void {}
+  permitReleased(): void {}
+  taskPromise(): void {}
+  awaited(): void {}
+  sleepStarted(): void {}
+  sleepEnded(): void {}
+  misuse(): void {}
+
   get fates(): string[] {
     return [...this.waits.values()];
   }
@@ -166,6 +179,15 @@ describe("a watcher", () => {
       taskCreated: () => told.push("task"),
       taskStarted: () => told.push("task"),
       taskEnded: () => told.push("task"),
+      runTask: (_task, body) => body(),
+      calledOff: () => told.push("called off"),
+      permitCreated: () => told.push("permit"),
+      permitReleased: () => told.push("permit"),
+      taskPromise: () => told.push("task"),
+      awaited: () => told.push("awaited"),
+      sleepStarted: () => told.push("sleep"),
+      sleepEnded: () => told.push("sleep"),
+      misuse: () => told.push("misuse"),
     });
     semaphore.release();
     installHooks(null);

@@ -1,7 +1,32 @@
 import type { Hooks } from "../../src/hooks.ts";
 
+/** A watcher that hears nothing: for one that is made of a few of the calls. */
+export const deafHooks: Hooks = {
+  resourceCreated() {},
+  blocked() {},
+  unblocked() {},
+  acquired() {},
+  released() {},
+  calledOff() {},
+  permitCreated() {},
+  permitReleased() {},
+  taskCreated() {},
+  taskStarted() {},
+  runTask: (_task, body) => body(),
+  taskPromise() {},
+  taskEnded() {},
+  awaited() {},
+  sleepStarted() {},
+  sleepEnded() {},
+  misuse() {},
+};
+
 /** Records what the primitives report, and finds what does not add up. */
 export class RecordedHooks implements Hooks {
+  /** Of these the record counts and forgets: what they are good for has tests of its own. */
+  readonly #permits = new Set<object>();
+  readonly #sleeps = new Set<object>();
+  #running = 0;
   /** In order: the event, and of tasks, resources and waits what tells them apart. */
   readonly events: string[] = [];
   readonly problems: string[] = [];
@@ -51,10 +76,61 @@ export class RecordedHooks implements Hooks {
     this.#move(task, "ended", outcome === "skipped" ? ["created"] : ["started"], outcome);
   }
 
+  runTask<T>(task: object, body: () => T): T {
+    if (this.#tasks.get(task)?.state !== "started") this.problems.push("a task that is not started runs");
+    this.#running++;
+    try {
+      return body();
+    } finally {
+      this.#running--;
+    }
+  }
+
+  taskPromise(task: object, promise: Promise<unknown>): void {
+    if (!this.#tasks.has(task)) this.problems.push("an unknown task promises");
+    if (!(promise instanceof Promise)) this.problems.push("no promise");
+  }
+
+  calledOff(wait: object): void {
+    if (this.#waits.has(wait)) this.problems.push("a wait is called off that still lasts");
+    this.#record("calledOff");
+  }
+
+  permitCreated(permit: object, resource: object, weight: number): void {
+    this.#permits.add(permit);
+    this.#record("permitCreated", this.#nameOf(resource), weight);
+  }
+
+  permitReleased(permit: object): void {
+    if (!this.#permits.delete(permit)) this.problems.push("an unknown permit released");
+    this.#record("permitReleased");
+  }
+
+  awaited(scope: object): void {
+    this.#record("awaited", this.#nameOf(scope));
+  }
+
+  sleepStarted(sleep: object, ms: number): void {
+    this.#sleeps.add(sleep);
+    this.#record("sleepStarted", ms);
+  }
+
+  sleepEnded(sleep: object): void {
+    if (!this.#sleeps.delete(sleep)) this.problems.push("an unknown sleep ended");
+    this.#record("sleepEnded");
+  }
+
+  misuse(code: string, detail: string): void {
+    this.#record("misuse", code, detail);
+  }
+
   /** Problems so far, and what has begun and not ended: nothing, when all work is done. */
   get open(): string[] {
     return [
       ...this.problems,
+      ...Array.from(this.#permits, () => "a permit not released"),
+      ...Array.from(this.#sleeps, () => "somebody sleeps"),
+      ...(this.#running === 0 ? [] : ["a body has not returned"]),
       ...Array.from(this.#waits.values(), (resource) => `somebody waits for ${this.#nameOf(resource)}`),
       ...[...this.#resources.values()]
         .filter(({ held }) => held > 0)
