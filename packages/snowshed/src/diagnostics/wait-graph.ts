@@ -105,7 +105,8 @@ export function findKnots(
 }
 
 /** What keeps a line from moving: a task that holds so much of it, or has yet to end. */
-type Holdings = ReadonlyMap<GraphTask, readonly (readonly [line: Line, weight: number])[]>;
+type Held = readonly (readonly [line: Line, weight: number])[];
+type Holdings = ReadonlyMap<GraphTask, Held>;
 
 /** What those who may be stuck keep from others; taken from what is free. */
 function holdings(lines: ReadonlyMap<GraphResource, Line>, stuck: ReadonlySet<GraphTask>): Holdings {
@@ -129,7 +130,7 @@ function holdings(lines: ReadonlyMap<GraphResource, Line>, stuck: ReadonlySet<Gr
 
 /** Takes those who can go on out of `stuck`. */
 function reduce(lines: ReadonlyMap<GraphResource, Line>, stuck: Set<GraphTask>, needed: Holdings): void {
-  const work = [...lines.values()];
+  const work: Line[] = [...lines.values()];
   for (const line of work) {
     // Semaphores serve strictly in order: who does not fit stops all behind it. The others may let somebody pass.
     if (line.resource.kind !== "semaphore") line.waits.sort((a, b) => line.need(a) - line.need(b));
@@ -138,10 +139,11 @@ function reduce(lines: ReadonlyMap<GraphResource, Line>, stuck: Set<GraphTask>, 
   for (let line = work.pop(); line !== undefined; line = work.pop()) {
     line.queued = false;
     for (; line.next < line.waits.length; line.next++) {
-      const wait = line.waits[line.next]!;
+      const wait: GraphWait = line.waits[line.next]!;
       if (line.need(wait) > line.free) break;
       if (wait.task === null || wait.task.leaked || !stuck.delete(wait.task)) continue;
-      for (const [other, weight] of needed.get(wait.task) ?? []) {
+      const held: Held = needed.get(wait.task) ?? [];
+      for (const [other, weight] of held) {
         other.free += weight;
         if (other === line || other.queued) continue;
         other.queued = true;
