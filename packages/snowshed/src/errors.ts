@@ -22,6 +22,7 @@ export type ErrorCode =
   | "SNOWSHED_BACKEND_UNAVAILABLE"
   | "SNOWSHED_LEASE_LOST"
   | "SNOWSHED_REPLICATION_FAILED"
+  | "SNOWSHED_EVENT_EXPIRED"
   | "SNOWSHED_LISTEN_FAILED";
 
 const brand = Symbol.for("snowshed.error");

@@ -156,6 +156,7 @@ test("every code of the library is in the table, but for the one that says what 
     SNOWSHED_BACKEND_UNAVAILABLE: "transient",
     SNOWSHED_LEASE_LOST: "transient",
     SNOWSHED_REPLICATION_FAILED: "transient",
+    SNOWSHED_EVENT_EXPIRED: "fatal",
     SNOWSHED_LISTEN_FAILED: "fatal",
   };
   const cause = new AggregateError([new Error("the call"), new Error("its stand-in")]);
