@@ -248,13 +248,13 @@ export function deduplicationStoreConformance<T>(title: string, prepare: () => P
 
     test("batches: what is fresh, once, all or nothing", async () => {
       const [a, b] = await views(2);
-      if (a!.applyBatch === undefined) return;
+      if (a!.applyBatch === undefined || b!.applyBatch === undefined) return;
       const at = Date.now();
       const keys = ["0", "1", "2", "1", "3"].map((key) => unique(`batch ${key}`));
       const events = keys.map((key) => ({ key, at }));
       await a!.apply(events[2]!, (transaction) => scene.write(transaction, keys[2]!));
       const failure = new Error("no");
-      const failing = b!.applyBatch!(events, async (transaction, fresh) => {
+      const failing = b!.applyBatch(events, async (transaction, fresh) => {
         for (const place of fresh) await scene.write(transaction, keys[place]!);
         throw failure;
       });
@@ -265,9 +265,9 @@ export function deduplicationStoreConformance<T>(title: string, prepare: () => P
         for (const place of fresh) await scene.write(transaction, keys[place]!);
         return "done";
       };
-      expect(await b!.applyBatch!(events, write)).toEqual({ applied: [0, 1, 4], value: "done" });
-      expect(await a.applyBatch(events, write)).toEqual({ applied: [], value: undefined });
-      expect(await a.applyBatch([], write)).toEqual({ applied: [], value: undefined });
+      expect(await b!.applyBatch(events, write)).toEqual({ applied: [0, 1, 4], value: "done" });
+      expect(await a!.applyBatch(events, write)).toEqual({ applied: [], value: undefined });
+      expect(await a!.applyBatch([], write)).toEqual({ applied: [], value: undefined });
       expect(seen).toEqual([[0, 1, 4]]);
       const effects = await scene.effects();
       expect(keys.map((key) => effects.get(key))).toEqual([1, 1, 1, 1, 1]);

@@ -40,6 +40,12 @@ interface Mark {
   readonly place: number;
 }
 
+/** `at`: null where there is no new mark. */
+interface MarkRow {
+  readonly at: string | null;
+  readonly key: string;
+}
+
 /** What a claim said. @internal */
 export interface Claimed {
   /** Places of the batch, ascending. */
@@ -90,7 +96,7 @@ export class Marks {
     const horizon = rows[0]?.["horizon"];
     if (horizon === undefined || horizon === null) return undefined;
     const fresh: number[] = [];
-    for (const { at, key } of rows as readonly { readonly at: string | null; readonly key: string }[]) {
+    for (const { at, key } of rows as unknown as readonly MarkRow[]) {
       const mark = at === null ? undefined : this.#byIdentity.get(`${at} ${key}`);
       if (mark !== undefined) fresh.push(mark.place);
     }

@@ -58,8 +58,6 @@ export function deduplicationSettings(name: string, options: PostgresDeduplicati
     daysAhead = 3,
     clock = systemClock,
   } = options;
-  const ms = (value: Duration | undefined, fallback: Duration, option: string): number =>
-    Math.ceil(toMillisecondsInRange(value ?? fallback, option, 1, longestTimer));
   const kept = toMilliseconds(retention, "retention");
   if (!(kept >= day)) throw invalidArgument(RangeError, "retention", "at least 1 day", retention);
   if (!isolations.includes(isolation)) {
@@ -75,11 +73,15 @@ export function deduplicationSettings(name: string, options: PostgresDeduplicati
     isolation,
     retention: Math.min(Math.ceil(kept), 2 ** 60),
     attempts,
-    answerTimeout: ms(options.commandTimeout, "5s", "commandTimeout"),
-    connectTimeout: ms(options.connectTimeout, "30s", "connectTimeout"),
-    claimTimeout: ms(options.claimTimeout, "60s", "claimTimeout"),
-    idleTimeout: ms(options.idleTimeout, "60s", "idleTimeout"),
+    answerTimeout: timeoutOf(options.commandTimeout, "5s", "commandTimeout"),
+    connectTimeout: timeoutOf(options.connectTimeout, "30s", "connectTimeout"),
+    claimTimeout: timeoutOf(options.claimTimeout, "60s", "claimTimeout"),
+    idleTimeout: timeoutOf(options.idleTimeout, "60s", "idleTimeout"),
     maintainEvery: toMillisecondsInRange(options.maintainEvery ?? "1h", "maintainEvery", 1000),
     daysAhead,
   };
+}
+
+function timeoutOf(value: Duration | undefined, fallback: Duration, option: string): number {
+  return Math.ceil(toMillisecondsInRange(value ?? fallback, option, 1, longestTimer));
 }

@@ -17,8 +17,8 @@ export interface PostgresQueryable {
 export interface PostgresClientLike extends PostgresQueryable {
   /** `true`: it broke, and must not be used again. */
   release(broken?: boolean): void;
-  on(event: "error" | "notification", listener: (what: never) => void): unknown;
-  removeListener(event: "error" | "notification", listener: (what: never) => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  removeListener(event: "error", listener: (error: Error) => void): unknown;
 }
 
 /** A `Pool` of `pg`. It is used, and never ended. */

@@ -18,7 +18,7 @@ export function quotedText(text: string): string {
 /** @internal */
 export function checkName(value: unknown, name: string): void {
   // A dollar sign could end the text of a function.
-  const isName = typeof value === "string" && value !== "" && !/[\u0000$]/.test(value);
+  const isName = typeof value === "string" && value !== "" && !value.includes("\0") && !value.includes("$");
   if (!isName) throw invalidArgument(TypeError, name, "text that is not empty, without $", value);
   if (Buffer.byteLength(value) <= longestName) return;
   throw invalidArgument(RangeError, name, `a name of at most ${longestName} bytes`, value);
