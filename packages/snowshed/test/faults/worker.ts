@@ -2,6 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { FencedResource } from "./fenced-resource.ts";
+import type { Gone } from "../support/rate-check.ts";
 import type { Fenced, Request } from "./history.ts";
 
 const program = fileURLToPath(new URL("semaphore-worker.mjs", import.meta.url));
@@ -20,6 +21,7 @@ type Message =
   | { readonly kind: "granted"; readonly id: string; readonly fences: readonly TextFence[]; readonly at: number }
   | { readonly kind: "refused"; readonly id: string; readonly code: string; readonly at: number }
   | { readonly kind: "ended"; readonly id: string; readonly at: number }
+  | ({ readonly kind: "went" } & Gone)
   | { readonly kind: "write"; readonly fences: readonly TextFence[]; readonly at: number };
 
 interface TextFence {
@@ -39,6 +41,8 @@ export class Worker {
   isReady = false;
   isDone = false;
   readonly codes = new Map<string, number>();
+  /** What it had of the quota. */
+  readonly gone: Gone[] = [];
 
   constructor(name: string, options: object, resource: FencedResource) {
     this.name = name;
@@ -65,6 +69,13 @@ export class Worker {
     }
   }
 
+  /** What it held at that moment was taken from it. */
+  deprived(at: number): void {
+    for (const request of this.requests.values()) {
+      if (request.granted !== undefined && request.granted <= at) this.#end(request, at);
+    }
+  }
+
   #take(message: Message): void {
     switch (message.kind) {
       case "ready":
@@ -75,6 +86,9 @@ export class Worker {
         break;
       case "write":
         this.#resource.write(fencesOf(message.fences));
+        break;
+      case "went":
+        this.gone.push(message);
         break;
       case "invoked":
         this.requests.set(message.id, { worker: this.name, weight: message.weight, invoked: message.at, fences: [] });

@@ -266,3 +266,32 @@ export async function startRedisCluster({
     throw error;
   }
 }
+
+/**
+ * Moves a slot of a Cluster from one master to another, as its tools do; key by key, with so many milliseconds before and
+ * after each.
+ */
+export async function moveSlot(
+  { servers }: RedisCluster,
+  slot: number,
+  from: RedisServer,
+  to: RedisServer,
+  pause: number = 0,
+): Promise<void> {
+  const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, pause));
+  const [fromId, toId] = await Promise.all([from.cli("cluster", "myid"), to.cli("cluster", "myid")]);
+  await to.cli("cluster", "setslot", String(slot), "importing", fromId);
+  await from.cli("cluster", "setslot", String(slot), "migrating", toId);
+  await rest();
+  for (;;) {
+    const keys = (await from.cli("cluster", "getkeysinslot", String(slot), "1"))
+      .split("\n")
+      .filter((key) => key !== "");
+    if (keys.length === 0) break;
+    await from.cli("migrate", "127.0.0.1", String(to.port), "", "0", "5000", "keys", ...keys);
+    await rest();
+  }
+  for (const server of [to, from, ...servers.filter((each) => each !== to && each !== from)]) {
+    await server.cli("cluster", "setslot", String(slot), "node", toId).catch(() => {});
+  }
+}

@@ -1,3 +1,4 @@
+import { systemClock } from "../../clock.ts";
 import type { Script } from "./port.ts";
 
 /**
@@ -35,13 +36,47 @@ export interface RedisConnection {
   close(): void;
 }
 
-/** EVALSHA, and EVAL if the server does not have the script: it was restarted, its scripts were flushed, it is new. @internal */
-export async function evaluate(bySha: () => Promise<unknown>, bySource: () => Promise<unknown>): Promise<unknown> {
+type Call = () => Promise<unknown>;
+
+/**
+ * EVALSHA, and EVAL if the server does not have the script: it was restarted, its scripts were flushed, it is new. Again
+ * while the keys are between two servers of a Cluster.
+ *
+ * @internal
+ */
+export async function evaluate(bySha: Call, bySource: Call): Promise<unknown> {
   try {
     return normalized(await bySha());
   } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-    return normalized(await bySource());
+    return evaluateAgain(error, bySha, bySource);
+  }
+}
+
+/**
+ * Their slot is being moved, and they are not all at one place. The last one is what a script says that needs a key again
+ * which it has just emptied. Not all clients try again by themselves, and those that do give up after a second or two.
+ */
+const isBetween = /^ASK\b|\bTRYAGAIN\b|Script attempted to access a non local key/;
+/** Between attempts, and how long they go on, in milliseconds. */
+const pause = 25;
+const longest = 10_000;
+
+async function evaluateAgain(first: unknown, bySha: Call, bySource: Call): Promise<unknown> {
+  const until = systemClock.now() + longest;
+  let hasScript = true;
+  for (let error = first; ;) {
+    const said = error instanceof Error ? error.message : "";
+    if (hasScript && said.startsWith("NOSCRIPT")) hasScript = false;
+    else if (isBetween.test(said) && systemClock.now() < until) {
+      await new Promise<void>((resolve) => {
+        systemClock.setTimeout(resolve, pause);
+      });
+    } else throw error;
+    try {
+      return normalized(await (hasScript ? bySha() : bySource()));
+    } catch (next) {
+      error = next;
+    }
   }
 }
 
