@@ -50,6 +50,9 @@ test("one that was passed over is found, but not when something was done to it",
   expect(violationsOf(history(early, late))).toEqual(["early came 500 ms before late, and was passed over"]);
   const disturbances = [{ worker: "early", from: 10, to: 20 }];
   expect(violationsOf({ permits: 2, requests: [early, late], disturbances })).toEqual([]);
+  const served = { permits: 2, requests: [early, late], disturbances: [] };
+  expect(violationsOf({ ...served, together: 21 })).toEqual([]);
+  expect(violationsOf({ ...served, together: 20 })).toHaveLength(1);
 });
 
 test("what was never granted, or ended before its process knew of it, holds nothing", () => {

@@ -33,6 +33,8 @@ export interface History {
   readonly permits: number;
   readonly requests: readonly Request[];
   readonly disturbances: readonly Disturbance[];
+  /** Who had their permits within so many milliseconds of each other had them together: tokens do not tell their order. */
+  readonly together?: number;
 }
 
 interface Hold {
@@ -116,7 +118,7 @@ export function tokensThatFall({ requests }: History): string[] {
 }
 
 /** Of those who want as much, who came first is served first; tokens tell the order on the server. */
-function passedOver({ requests, disturbances }: History): string[] {
+function passedOver({ requests, disturbances, together = 0 }: History): string[] {
   const calm = requests.filter(({ granted, invoked, worker, fences }) => {
     if (granted === undefined || fences.length === 0) return false;
     return !disturbances.some(
@@ -128,7 +130,8 @@ function passedOver({ requests, disturbances }: History): string[] {
   for (const [index, late] of calm.entries()) {
     for (const early of calm.slice(Math.max(0, index - 200), index)) {
       if (early.weight !== late.weight || early.invoked + margin >= late.invoked) continue;
-      if (early.fences[0]!.token > late.fences[0]!.token) {
+      const isTogether = Math.abs(early.granted! - late.granted!) < together;
+      if (early.fences[0]!.token > late.fences[0]!.token && !isTogether) {
         found.push(
           `${early.worker} came ${(late.invoked - early.invoked).toFixed(0)} ms before ${late.worker}, and was passed over`,
         );
