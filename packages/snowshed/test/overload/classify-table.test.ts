@@ -142,6 +142,7 @@ test("every code of the library is in the table, but for the one that says what 
     SNOWSHED_NEGATIVE_COUNTER: "fatal",
     SNOWSHED_OVER_RELEASE: "fatal",
     SNOWSHED_NEVER_FITS: "fatal",
+    SNOWSHED_NO_IDENTITY: "fatal",
     SNOWSHED_NO_OWNER: "fatal",
     SNOWSHED_CHANNEL_CLOSED: "fatal",
     SNOWSHED_GROUP_CLOSED: "fatal",

@@ -1,0 +1,42 @@
+import type { ConsumedMessage, TopicPartition } from "./message.ts";
+
+/** Where to go on in a partition. */
+export interface Position extends TopicPartition {
+  readonly offset: bigint;
+}
+
+/** What the clients have in common, as the runner needs it. @internal */
+export interface ConsumerPort {
+  /** Joins the group and delivers until `stop()`. Resolves when it has joined. */
+  start(listener: ConsumerListener): Promise<void>;
+  /** Only of partitions that are assigned now. */
+  commit(positions: readonly Position[]): Promise<void>;
+  /** Nothing is delivered any more from the moment it is called; resolves when the group has been left. */
+  stop(): Promise<void>;
+}
+
+/** What became of messages that were given; neither resolves if nobody wants them any more. @internal */
+export interface Taken {
+  /** There is room for more. */
+  readonly hasRoom: Promise<void>;
+  /** All of the partition is done, or somebody else's. */
+  readonly isDone: Promise<void>;
+}
+
+/** @internal */
+export interface ConsumerListener {
+  onAssigned(partitions: readonly TopicPartition[]): void;
+  /** The group is about to give all partitions out anew: what is finished and committed before this resolves is not repeated. */
+  onRevoked(): Promise<void>;
+  /** They are somebody else's already: nothing of them may be committed. */
+  onLost(): void;
+  /** In the order of their offsets. Nothing more of the partition is given until one of the two has resolved. */
+  onMessages(partition: TopicPartition, messages: readonly ConsumedMessage[]): Taken;
+  /** The client failed, and is asked again; `isFinal`: it is not, there will be no more messages. */
+  onFailure(error: unknown, isFinal: boolean): void;
+}
+
+/** @internal */
+export function partitionKey({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`;
+}

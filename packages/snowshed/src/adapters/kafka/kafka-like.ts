@@ -1,0 +1,153 @@
+// What of a Kafka client this package needs, so that it depends on none.
+
+/** A `Producer` of @platformatic/kafka, made without serializers and with `idempotent: true`. */
+export interface PlatformaticProducerLike {
+  send(options: {
+    messages: {
+      topic: string;
+      key?: Buffer;
+      value?: Buffer;
+      partition?: number;
+      timestamp?: bigint;
+      headers?: Map<Buffer, Buffer>;
+    }[];
+    idempotent?: boolean;
+    acks?: number;
+  }): Promise<unknown>;
+  readonly producerId: bigint | undefined;
+}
+
+/** A producer of kafkajs, made with `idempotent: true`, connected by whoever made it. */
+export interface KafkaJsProducerLike {
+  sendBatch(batch: {
+    acks?: number;
+    topicMessages?: {
+      topic: string;
+      messages: {
+        key?: Buffer | null;
+        value: Buffer | null;
+        partition?: number;
+        headers?: Record<string, Buffer>;
+      }[];
+    }[];
+  }): Promise<unknown>;
+  isIdempotent(): boolean;
+}
+
+/** A producer of the user's. It is used, and never closed. */
+export type KafkaProducerLike = PlatformaticProducerLike | KafkaJsProducerLike;
+
+/** Of @platformatic/kafka: what is assigned, by topic. */
+interface Assignment {
+  readonly topic: string;
+  readonly partitions: number[];
+}
+
+/** What is fetched, as it comes from the wire. */
+export interface PlatformaticFetchResponse {
+  readonly responses: readonly {
+    readonly topicId: string;
+    readonly partitions: readonly {
+      readonly partitionIndex: number;
+      readonly logStartOffset: bigint;
+      readonly records?:
+        | readonly {
+            readonly firstOffset: bigint;
+            readonly lastOffsetDelta: number;
+            readonly firstTimestamp: bigint;
+            readonly maxTimestamp: bigint;
+            readonly attributes: number;
+            readonly records: readonly {
+              readonly offsetDelta: number;
+              readonly timestampDelta: bigint;
+              readonly key: Buffer | null;
+              readonly value: Buffer | null;
+              readonly headers: readonly (readonly [Buffer | null, Buffer | null])[];
+            }[];
+          }[]
+        | null;
+    }[];
+  }[];
+}
+
+/** A `Consumer` of @platformatic/kafka with the classic group protocol. Nothing else may consume with it. */
+export interface PlatformaticConsumerLike {
+  readonly memberId: string | null;
+  readonly generationId: number;
+  readonly assignments: Assignment[] | null;
+  readonly topics: { track(topic: string): boolean; untrack(topic: string): boolean };
+  joinGroup(options: {
+    protocolsMetadata?: (...args: never[]) => Promise<Buffer>;
+    sessionTimeout?: number;
+  }): Promise<string>;
+  leaveGroup(): Promise<void>;
+  metadata(options: { topics?: string[] }): Promise<{
+    readonly topics: Map<
+      string,
+      { readonly id: string; readonly partitions: { readonly leader: number; readonly leaderEpoch: number }[] }
+    >;
+  }>;
+  clearMetadata(): void;
+  fetch(options: {
+    node: number;
+    topics: {
+      topicId: string;
+      partitions: {
+        partition: number;
+        currentLeaderEpoch: number;
+        fetchOffset: bigint;
+        lastFetchedEpoch: number;
+        partitionMaxBytes: number;
+      }[];
+    }[];
+    minBytes?: number;
+    maxBytes?: number;
+    maxWaitTime?: number;
+  }): Promise<PlatformaticFetchResponse>;
+  commit(options: {
+    offsets: { topic: string; partition: number; offset: bigint; leaderEpoch: number }[];
+  }): Promise<void>;
+  listCommittedOffsets(options: { topics: Assignment[] }): Promise<Map<string, bigint[]>>;
+  listOffsets(options: {
+    topics: string[];
+    partitions?: Record<string, number[]>;
+    timestamp?: bigint;
+  }): Promise<Map<string, bigint[]>>;
+  on(event: string, listener: (payload: never) => void): unknown;
+  removeListener(event: string, listener: (payload: never) => void): unknown;
+}
+
+/** What kafkajs gives for a batch of one partition. */
+export interface KafkaJsBatchPayload {
+  readonly batch: {
+    readonly topic: string;
+    readonly partition: number;
+    readonly messages: readonly {
+      readonly key: Buffer | null;
+      readonly value: Buffer | null;
+      readonly timestamp: string;
+      readonly offset: string;
+      readonly headers?: Record<string, Buffer | string | (Buffer | string)[] | undefined>;
+    }[];
+  };
+  resolveOffset(offset: string): void;
+  heartbeat(): Promise<void>;
+  isRunning(): boolean;
+}
+
+/** A consumer of kafkajs, connected by whoever made it. Nothing else may run or subscribe it. */
+export interface KafkaJsConsumerLike {
+  subscribe(subscription: { topics: string[]; fromBeginning?: boolean }): Promise<void>;
+  run(config: {
+    autoCommit?: boolean;
+    eachBatchAutoResolve?: boolean;
+    partitionsConsumedConcurrently?: number;
+    eachBatch?: (payload: never) => Promise<void>;
+  }): Promise<void>;
+  stop(): Promise<void>;
+  commitOffsets(offsets: { topic: string; partition: number; offset: string }[]): Promise<void>;
+  on(event: never, listener: (event: never) => void): () => void;
+}
+
+/** A consumer of the user's, in a group. It is used while a `ConsumerRunner` runs, and never closed. */
+export type KafkaConsumerLike = PlatformaticConsumerLike | KafkaJsConsumerLike;

@@ -1,0 +1,147 @@
+import type { Clock } from "../../clock.ts";
+import type { ConsumerListener, ConsumerPort, Position } from "./consumer-port.ts";
+import { partitionKey } from "./consumer-port.ts";
+import type { KafkaJsBatchPayload, KafkaJsConsumerLike } from "./kafka-like.ts";
+import type { ConsumedMessage, TopicPartition } from "./message.ts";
+
+interface Settings {
+  readonly topics: readonly string[];
+  readonly start: "earliest" | "latest";
+  readonly clock: Clock;
+}
+
+/** What its events carry. */
+interface JoinEvent {
+  readonly payload: { readonly memberAssignment: Readonly<Record<string, readonly number[]>> };
+}
+
+interface CrashEvent {
+  readonly payload: { readonly error: unknown; readonly restart: boolean };
+}
+
+/** How often it asks whether the group wants a heartbeat: the client sends one when it is due. */
+const heartbeatEvery = 500;
+/** So many partitions of one consumer are taken from at once; it has no name for all. */
+const allPartitions = 100_000;
+
+/**
+ * Consumes with a consumer of kafkajs, by its `eachBatch`. The client joins again only after the batches under way have ended:
+ * so a rebalance is held up by not ending them.
+ *
+ * @internal
+ */
+export class KafkaJsConsumer implements ConsumerPort {
+  readonly #client: KafkaJsConsumerLike;
+  readonly #settings: Settings;
+  #handOver: Promise<void> | null = null;
+  #assigned = new Set<string>();
+  #removers: (() => void)[] = [];
+  #isStopped = false;
+
+  constructor(client: KafkaJsConsumerLike, settings: Settings) {
+    this.#client = client;
+    this.#settings = settings;
+  }
+
+  async start(listener: ConsumerListener): Promise<void> {
+    const client = this.#client as KafkaJsConsumerLike & {
+      on(event: string, handler: (event: never) => void): () => void;
+    };
+    const joined = new Promise<void>((resolve, reject) => {
+      this.#removers = [
+        client.on("consumer.group_join", (event: JoinEvent) => {
+          if (this.#isStopped) return;
+          if (this.#handOver === null && this.#assigned.size > 0) listener.onLost();
+          this.#handOver = null;
+          const partitions = Object.entries(event.payload.memberAssignment).flatMap(([topic, numbers]) =>
+            numbers.map((partition) => ({ topic, partition })),
+          );
+          this.#assigned = new Set(partitions.map(partitionKey));
+          listener.onAssigned(partitions);
+          resolve();
+        }),
+        client.on("consumer.crash", ({ payload }: CrashEvent) => {
+          if (this.#isStopped) return;
+          listener.onLost();
+          this.#assigned.clear();
+          listener.onFailure(payload.error, !payload.restart);
+          if (!payload.restart) reject(payload.error);
+        }),
+      ];
+    });
+    joined.catch(() => {});
+    await client.subscribe({ topics: [...this.#settings.topics], fromBeginning: this.#settings.start === "earliest" });
+    await client.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: allPartitions,
+      eachBatch: (payload: KafkaJsBatchPayload) => this.#take(payload, listener),
+    });
+    await joined;
+  }
+
+  commit(positions: readonly Position[]): Promise<void> {
+    const offsets = positions.map(({ topic, partition, offset }) => ({ topic, partition, offset: String(offset) }));
+    return this.#client.commitOffsets(offsets);
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const remove of this.#removers) remove();
+    await this.#client.stop();
+  }
+
+  async #take(payload: KafkaJsBatchPayload, listener: ConsumerListener): Promise<void> {
+    const { topic, partition } = payload.batch;
+    const messages = payload.batch.messages.map((message) => convert(topic, partition, message));
+    const last = messages.at(-1);
+    if (last === undefined || this.#isStopped || !this.#assigned.has(partitionKey(last))) return;
+    const taken = listener.onMessages({ topic, partition }, messages).isDone.then(() => true);
+    let isTaken = false;
+    while (!isTaken && !this.#isStopped && payload.isRunning()) {
+      let cancel: (() => void) | null = null;
+      const tick = new Promise<boolean>((resolve) => {
+        cancel = this.#settings.clock.setTimeout(() => resolve(false), heartbeatEvery);
+      });
+      isTaken = await Promise.race([taken, tick]);
+      (cancel as (() => void) | null)?.();
+      await this.#beat(payload, listener);
+    }
+    // Those that were given are the runner's, finished or not: what it does not commit comes again after the next rebalance.
+    if (isTaken) payload.resolveOffset(String(last.offset));
+    await this.#beat(payload, listener);
+  }
+
+  async #beat(payload: KafkaJsBatchPayload, listener: ConsumerListener): Promise<void> {
+    try {
+      await payload.heartbeat();
+    } catch (error) {
+      const { type } = error as { readonly type?: unknown };
+      if (type === "REBALANCE_IN_PROGRESS") this.#handOver ??= listener.onRevoked();
+      else if (type === "UNKNOWN_MEMBER_ID" || type === "ILLEGAL_GENERATION") listener.onLost();
+      await this.#handOver;
+      throw error;
+    }
+  }
+}
+
+function convert(
+  topic: string,
+  partition: number,
+  message: KafkaJsBatchPayload["batch"]["messages"][number],
+): ConsumedMessage & TopicPartition {
+  const headers = new Map<string, Buffer>();
+  for (const [name, given] of Object.entries(message.headers ?? {})) {
+    const value = Array.isArray(given) ? given.at(-1) : given;
+    headers.set(name, Buffer.from(value ?? ""));
+  }
+  return {
+    topic,
+    partition,
+    key: message.key,
+    value: message.value,
+    headers,
+    offset: BigInt(message.offset),
+    timestamp: Number(message.timestamp),
+  };
+}

@@ -1,0 +1,130 @@
+import type { CancelContext, Context } from "../../concurrency/context.ts";
+import type { TakenOffset } from "../../delivery/contiguous-offsets.ts";
+import { ContiguousOffsets } from "../../delivery/contiguous-offsets.ts";
+import { KeyOrderedQueue } from "../../delivery/key-ordered-queue.ts";
+import type { ConsumedMessage, TopicPartition } from "./message.ts";
+import type { PartitionInspection } from "./runner-events.ts";
+
+/** A message on its way. @internal */
+export interface Entry {
+  readonly message: ConsumedMessage;
+  readonly taken: TakenOffset;
+  /** Attempts that failed by the message's own fault. */
+  attempts: number;
+  /** The wait before the attempt that is next. */
+  delay: number;
+  /** The batch it was in failed: it is tried for itself. */
+  isAlone: boolean;
+}
+
+/** What is known and under way of one partition, for as long as it is this consumer's. @internal */
+export class PartitionWork {
+  readonly partition: TopicPartition;
+  /** Ends when the partition is lost. */
+  readonly context: CancelContext;
+  readonly queue: KeyOrderedQueue<Entry> = new KeyOrderedQueue();
+  readonly #offsets = new ContiguousOffsets();
+  /** What the broker was told. */
+  committed: bigint | undefined;
+  /** Handlers that run, in messages. */
+  active = 0;
+  /** Pauses without a success in between. */
+  pauses = 0;
+  /** Nothing more is begun. */
+  isClosing = false;
+  #undone = 0;
+  #cancelPause: (() => void) | null = null;
+  readonly #mostPending: number;
+  #roomWaiters: (() => void)[] = [];
+  #doneWaiters: (() => void)[] = [];
+
+  constructor(partition: TopicPartition, parent: Context, mostPending: number) {
+    this.partition = partition;
+    this.context = parent.withCancel();
+    this.#mostPending = mostPending;
+  }
+
+  get isPaused(): boolean {
+    return this.#cancelPause !== null;
+  }
+
+  get hasReady(): boolean {
+    return !this.isPaused && !this.isClosing && this.queue.hasReady;
+  }
+
+  get position(): bigint | undefined {
+    return this.#offsets.position;
+  }
+
+  /** Those that were taken before are passed over: a client may deliver again what it has no position for. */
+  take(message: ConsumedMessage, key: string | undefined): void {
+    const taken = this.#offsets.take(message.offset);
+    if (taken === undefined) return;
+    this.#undone++;
+    this.queue.add(key, { message, taken, attempts: 0, delay: 0, isAlone: false });
+  }
+
+  done(entry: Entry): void {
+    this.#offsets.done(entry.taken);
+    this.#undone--;
+    this.#settle();
+  }
+
+  /** When more may be read. */
+  hasRoom(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#roomWaiters.push(resolve);
+      this.#settle();
+    });
+  }
+
+  /** When all that was taken is done, or nobody's any more. */
+  isDone(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#doneWaiters.push(resolve);
+      this.#settle();
+    });
+  }
+
+  /** Nothing is begun until `over` was called back. */
+  pause(delay: number, over: () => void): void {
+    this.#cancelPause ??= this.context.clock.setTimeout(() => {
+      this.#cancelPause = null;
+      this.#settle();
+      over();
+    }, delay);
+  }
+
+  /** It is somebody else's: handlers are told, and what they have done counts no more. */
+  drop(reason: string): void {
+    this.isClosing = true;
+    this.#cancelPause?.();
+    this.#cancelPause = null;
+    this.context.cancel(reason);
+    for (const resolve of this.#doneWaiters) resolve();
+    this.#doneWaiters = [];
+  }
+
+  inspect(): PartitionInspection {
+    const { position, committed } = this;
+    return {
+      ...this.partition,
+      pending: this.#undone,
+      queued: this.queue.size,
+      isPaused: this.isPaused,
+      ...(position === undefined ? {} : { position }),
+      ...(committed === undefined ? {} : { committed }),
+    };
+  }
+
+  #settle(): void {
+    if (this.#undone === 0) {
+      for (const resolve of this.#doneWaiters) resolve();
+      this.#doneWaiters = [];
+    }
+    // Those that are done behind one that is not count, too: they are remembered.
+    if (this.isPaused || this.isClosing || this.#offsets.pending >= this.#mostPending) return;
+    for (const resolve of this.#roomWaiters) resolve();
+    this.#roomWaiters = [];
+  }
+}

@@ -1,0 +1,331 @@
+import type { Clock } from "../../clock.ts";
+import { FatalError } from "../../overload/classified-errors.ts";
+import type { ConsumerListener, ConsumerPort, Position } from "./consumer-port.ts";
+import { partitionKey } from "./consumer-port.ts";
+import type { PlatformaticConsumerLike, PlatformaticFetchResponse } from "./kafka-like.ts";
+import type { TopicPartition } from "./message.ts";
+import { messagesOf, nextOffset } from "./platformatic-records.ts";
+
+/** A partition that is assigned. */
+interface Cursor extends TopicPartition {
+  offset: bigint;
+  /** Its messages are being taken: it is not fetched. */
+  isBusy: boolean;
+}
+
+interface Settings {
+  readonly topics: readonly string[];
+  readonly start: "earliest" | "latest";
+  readonly clock: Clock;
+}
+
+/** One call may wait this long for messages, and commits and heartbeats behind it: they share connections. */
+const maxWaitTime = 200;
+const maxBytesPerPartition = 1024 * 1024;
+const pauseAfterFailure = 250;
+const fromEarliest = -2n;
+const fromLatest = -1n;
+
+/**
+ * Consumes with a `Consumer` of @platformatic/kafka: its group membership, its connections and its `fetch`, not its streams. Those
+ * fetch all partitions or none, keep positions of partitions that were lost in between, and begin where the log ends when there
+ * is no position.
+ *
+ * @internal
+ */
+export class PlatformaticConsumer implements ConsumerPort {
+  readonly #client: PlatformaticConsumerLike;
+  readonly #settings: Settings;
+  #listener: ConsumerListener | null = null;
+  #cursors = new Map<string, Cursor>();
+  /** Nodes that a fetch is under way to. */
+  readonly #fetching = new Set<number>();
+  /** Of assignments: what was begun under an older one is void. */
+  #epoch = 0;
+  /** Whether the client has asked before it joined, so that partitions were handed over. */
+  #isAnnounced = false;
+  /** Whether the membership is what the heartbeat found in a rebalance, so that commits are still taken. */
+  #isRebalancing = false;
+  /** Offsets that are being committed. */
+  readonly #commits = new Set<unknown[]>();
+  #isRejoining = false;
+  #isStopped = false;
+
+  constructor(client: PlatformaticConsumerLike, settings: Settings) {
+    this.#client = client;
+    this.#settings = settings;
+  }
+
+  async start(listener: ConsumerListener): Promise<void> {
+    this.#listener = listener;
+    const client = this.#client;
+    client.on("consumer:group:join", this.#onJoin);
+    client.on("consumer:group:rebalance", this.#onRebalance);
+    client.on("error", this.#onError);
+    for (const topic of this.#settings.topics) client.topics.track(topic);
+    try {
+      await this.#join();
+      if (client.generationId === 0) {
+        const why = 'needs a consumer with the classic group protocol (groupProtocol: "classic", the default)';
+        throw new FatalError(`ConsumerRunner ${why}`);
+      }
+    } catch (error) {
+      await this.stop().catch(() => {});
+      throw error;
+    }
+  }
+
+  async commit(positions: readonly Position[]): Promise<void> {
+    const offsets = positions.map(({ topic, partition, offset }) => ({ topic, partition, offset, leaderEpoch: -1 }));
+    this.#commits.add(offsets);
+    try {
+      await this.#client.commit({ offsets });
+    } finally {
+      this.#commits.delete(offsets);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#forget();
+    const client = this.#client;
+    client.removeListener("consumer:group:join", this.#onJoin);
+    client.removeListener("consumer:group:rebalance", this.#onRebalance);
+    client.removeListener("error", this.#onError);
+    try {
+      await client.leaveGroup();
+    } finally {
+      for (const topic of this.#settings.topics) client.topics.untrack(topic);
+    }
+  }
+
+  async #join(): Promise<void> {
+    // The client asks for it before each request to join, and waits for it: the one place where it can be held up.
+    const protocolsMetadata = async (): Promise<Buffer> => {
+      await this.#handOver();
+      return Buffer.alloc(0);
+    };
+    await this.#client.joinGroup({ protocolsMetadata });
+  }
+
+  async #handOver(): Promise<void> {
+    const isGraceful = this.#isRebalancing;
+    this.#isAnnounced = true;
+    this.#isRebalancing = false;
+    this.#forget();
+    if (this.#isStopped) return;
+    if (isGraceful) await this.#listener?.onRevoked();
+    else this.#listener?.onLost();
+  }
+
+  #forget(): void {
+    this.#epoch++;
+    this.#cursors.clear();
+  }
+
+  readonly #onRebalance = (): void => {
+    this.#isRebalancing = true;
+  };
+
+  readonly #onJoin = (): void => {
+    if (this.#isStopped) return;
+    // The client commits again what it could not while it was no member: in the new generation, over what others committed.
+    for (const offsets of this.#commits) offsets.length = 0;
+    const wasAnnounced = this.#isAnnounced;
+    this.#isAnnounced = false;
+    this.#isRebalancing = false;
+    this.#forget();
+    if (!wasAnnounced) {
+      // It joined by itself, after a commit that failed. It would do so from now on: once more, then, and announced.
+      this.#listener?.onLost();
+      void this.#rejoin();
+      return;
+    }
+    void this.#assign(this.#epoch);
+  };
+
+  /** A rejoin that failed: the client sends no heartbeats after that, and does nothing more. */
+  readonly #onError = (error: unknown): void => {
+    this.#listener?.onFailure(error, false);
+    this.#forget();
+    this.#listener?.onLost();
+    void this.#rejoin();
+  };
+
+  async #rejoin(): Promise<void> {
+    if (this.#isRejoining) return;
+    this.#isRejoining = true;
+    try {
+      while (!this.#isStopped) {
+        try {
+          return await this.#join();
+        } catch (error) {
+          this.#listener?.onFailure(error, false);
+        }
+        await this.#pause();
+      }
+    } finally {
+      this.#isRejoining = false;
+    }
+  }
+
+  /** Finds out where to begin, for as long as it takes. */
+  async #assign(epoch: number): Promise<void> {
+    const { topics } = this.#settings;
+    const assigned = (this.#client.assignments ?? []).filter(({ topic }) => topics.includes(topic));
+    const cursors = await this.#untilDone(epoch, () => this.#cursorsOf(assigned));
+    if (cursors === undefined) return;
+    this.#cursors = new Map(cursors.map((cursor) => [partitionKey(cursor), cursor]));
+    this.#listener?.onAssigned(cursors);
+    this.#fetchAll();
+  }
+
+  async #cursorsOf(assigned: { topic: string; partitions: number[] }[]): Promise<Cursor[]> {
+    if (assigned.length === 0) return [];
+    const committed = await this.#client.listCommittedOffsets({ topics: assigned });
+    const missing = assigned
+      .map(({ topic, partitions }) => ({
+        topic,
+        partitions: partitions.filter((partition) => !((committed.get(topic)?.[partition] ?? -1n) >= 0n)),
+      }))
+      .filter(({ partitions }) => partitions.length > 0);
+    const first = await this.#edges(missing, this.#settings.start === "earliest" ? fromEarliest : fromLatest);
+    return assigned.flatMap(({ topic, partitions }) =>
+      partitions.map((partition) => {
+        const known = committed.get(topic)?.[partition] ?? -1n;
+        const offset = known >= 0n ? known : first.get(topic)?.[partition];
+        if (offset === undefined) throw new Error(`the broker does not say where ${topic}/${partition} begins`);
+        return { topic, partition, offset, isBusy: false };
+      }),
+    );
+  }
+
+  async #edges(of: { topic: string; partitions: number[] }[], timestamp: bigint): Promise<Map<string, bigint[]>> {
+    if (of.length === 0) return new Map();
+    const partitions = Object.fromEntries(of.map(({ topic, partitions: numbers }) => [topic, numbers]));
+    return this.#client.listOffsets({ topics: of.map(({ topic }) => topic), partitions, timestamp });
+  }
+
+  /** Fetches what nobody fetches yet. */
+  #fetchAll(): void {
+    const epoch = this.#epoch;
+    void this.#untilDone(epoch, async () => {
+      const { topics } = await this.#client.metadata({ topics: [...this.#settings.topics] });
+      if (epoch !== this.#epoch) return true;
+      const byLeader = new Map<number, Map<string, Cursor[]>>();
+      for (const cursor of this.#cursors.values()) {
+        const topic = topics.get(cursor.topic);
+        const leader = topic?.partitions[cursor.partition]?.leader ?? -1;
+        if (topic === undefined || leader < 0) throw new Error(`${partitionKey(cursor)} has no leader`);
+        if (cursor.isBusy || this.#fetching.has(leader)) continue;
+        const wanted = byLeader.get(leader) ?? new Map<string, Cursor[]>();
+        byLeader.set(leader, wanted);
+        wanted.set(topic.id, [...(wanted.get(topic.id) ?? []), cursor]);
+      }
+      for (const [node, wanted] of byLeader) void this.#fetch(node, wanted, epoch);
+      return true;
+    });
+  }
+
+  async #fetch(node: number, wanted: ReadonlyMap<string, readonly Cursor[]>, epoch: number): Promise<void> {
+    this.#fetching.add(node);
+    let pause = 0;
+    try {
+      const response = await this.#client.fetch({
+        node,
+        maxWaitTime,
+        minBytes: 1,
+        topics: [...wanted].map(([topicId, cursors]) => ({
+          topicId,
+          partitions: cursors.map(({ partition, offset }) => ({
+            partition,
+            fetchOffset: offset,
+            currentLeaderEpoch: -1,
+            lastFetchedEpoch: -1,
+            partitionMaxBytes: maxBytesPerPartition,
+          })),
+        })),
+      });
+      if (epoch === this.#epoch) this.#take(wanted, response, epoch);
+    } catch (error) {
+      pause = pauseAfterFailure;
+      if (epoch === this.#epoch) await this.#recover(wanted, error);
+    } finally {
+      this.#fetching.delete(node);
+    }
+    if (epoch !== this.#epoch) {
+      // Those of now have waited for the node.
+      if (!this.#isStopped) this.#fetchAll();
+    } else if (pause === 0) this.#fetchAll();
+    else this.#settings.clock.setTimeout(() => this.#fetchAll(), pause);
+  }
+
+  #take(wanted: ReadonlyMap<string, readonly Cursor[]>, response: PlatformaticFetchResponse, epoch: number): void {
+    for (const { topicId, partitions } of response.responses) {
+      for (const fetched of partitions) {
+        const cursor = wanted.get(topicId)?.find(({ partition }) => partition === fetched.partitionIndex);
+        const next = nextOffset(fetched.records);
+        // A session of the broker may bring what was asked for before.
+        if (cursor === undefined || next === undefined || next <= cursor.offset) continue;
+        const messages = messagesOf(cursor, fetched.records ?? [], cursor.offset);
+        cursor.offset = next;
+        if (messages.length === 0) continue;
+        cursor.isBusy = true;
+        void this.#listener?.onMessages(cursor, messages).hasRoom.then(() => {
+          cursor.isBusy = false;
+          if (epoch === this.#epoch) this.#fetchAll();
+        });
+      }
+    }
+  }
+
+  /** What was deleted before it was read is gone; what is left begins at the earliest. Everything else passes. */
+  async #recover(wanted: ReadonlyMap<string, readonly Cursor[]>, error: unknown): Promise<void> {
+    this.#listener?.onFailure(error, false);
+    this.#client.clearMetadata();
+    if (!said(error, "OFFSET_OUT_OF_RANGE")) return;
+    const epoch = this.#epoch;
+    try {
+      const cursors = [...wanted.values()].flat();
+      const of = cursors.map(({ topic, partition }) => ({ topic, partitions: [partition] }));
+      for (const [index, cursor] of cursors.entries()) {
+        const first = (await this.#edges([of[index]!], fromEarliest)).get(cursor.topic)?.[cursor.partition];
+        const last = (await this.#edges([of[index]!], fromLatest)).get(cursor.topic)?.[cursor.partition];
+        if (epoch !== this.#epoch || first === undefined || last === undefined) return;
+        if (cursor.offset < first || cursor.offset > last) cursor.offset = first;
+      }
+    } catch (failure) {
+      this.#listener?.onFailure(failure, false);
+    }
+  }
+
+  /** Asks again, until it has an answer or nobody wants one: `undefined`. */
+  async #untilDone<T>(epoch: number, ask: () => Promise<T>): Promise<T | undefined> {
+    while (epoch === this.#epoch && !this.#isStopped) {
+      try {
+        const answer = await ask();
+        return epoch === this.#epoch ? answer : undefined;
+      } catch (error) {
+        if (epoch !== this.#epoch) return undefined;
+        this.#listener?.onFailure(error, false);
+        this.#client.clearMetadata();
+      }
+      await this.#pause();
+    }
+    return undefined;
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#settings.clock.setTimeout(resolve, pauseAfterFailure);
+    });
+  }
+}
+
+/** Whether a failure, or one of those it is made of, has this name in the protocol. */
+function said(error: unknown, apiId: string): boolean {
+  const { errors, cause, apiId: own } = (error ?? {}) as { errors?: unknown; cause?: unknown; apiId?: unknown };
+  if (own === apiId) return true;
+  if (Array.isArray(errors) && errors.some((member) => said(member, apiId))) return true;
+  return cause !== undefined && said(cause, apiId);
+}

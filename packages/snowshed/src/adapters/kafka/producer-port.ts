@@ -1,0 +1,83 @@
+import { invalidArgument } from "../../errors.ts";
+import type { KafkaEvent } from "./event.ts";
+import type { KafkaJsProducerLike, KafkaProducerLike, PlatformaticProducerLike } from "./kafka-like.ts";
+
+/** What the clients have in common, as the producer needs it: resolves when all replicas in sync have all of them. @internal */
+export type ProducerPort = (messages: readonly KafkaEvent[]) => Promise<unknown>;
+
+const allReplicas = -1;
+
+/** Refuses a client whose settings lose or double messages, as far as it shows them. @internal */
+export function producerPort(client: KafkaProducerLike): ProducerPort {
+  if (typeof client !== "object" || client === null) throw refusal(client);
+  if ("sendBatch" in client && typeof client.sendBatch === "function") return kafkaJsPort(client);
+  if ("send" in client && typeof client.send === "function") return platformaticPort(client);
+  throw refusal(client);
+}
+
+function refusal(client: unknown): Error {
+  return invalidArgument(TypeError, "client", "a producer of @platformatic/kafka or kafkajs", client);
+}
+
+/** The settings that `new Producer()` was given. It has no other way to tell them. */
+function optionsOf(client: object): Readonly<Record<string, unknown>> {
+  const symbol = Object.getOwnPropertySymbols(client).find(
+    ({ description }) => description === "plt.kafka.base.options",
+  );
+  const options = symbol === undefined ? undefined : (client as Record<symbol, unknown>)[symbol];
+  return typeof options === "object" && options !== null ? (options as Readonly<Record<string, unknown>>) : {};
+}
+
+function platformaticPort(client: PlatformaticProducerLike): ProducerPort {
+  const { idempotent, acks, retries, serializers, registry } = optionsOf(client);
+  // Said for each call, too; but only when it is made does the client raise its retries.
+  if (idempotent === false)
+    throw invalidArgument(RangeError, "client", "made with idempotent: true", "idempotent: false");
+  if (acks !== undefined && acks !== allReplicas) {
+    throw invalidArgument(RangeError, "client", "made with acks: -1 (all)", acks);
+  }
+  if (retries === 0 || retries === false) {
+    throw invalidArgument(RangeError, "client", "made with retries", retries);
+  }
+  for (const [name, value] of Object.entries({ serializers, registry })) {
+    if (value !== undefined) throw invalidArgument(TypeError, "client", `made without ${name}`, name);
+  }
+  return (messages) =>
+    client.send({
+      idempotent: true,
+      acks: allReplicas,
+      messages: messages.map(({ topic, key, value, partition, headers }) => ({
+        topic,
+        ...(key === null ? {} : { key }),
+        ...(value === null ? {} : { value }),
+        ...(partition === undefined ? {} : { partition }),
+        headers: new Map([...headers].map(([name, text]) => [Buffer.from(name), text])),
+      })),
+    });
+}
+
+function kafkaJsPort(client: KafkaJsProducerLike): ProducerPort {
+  if (typeof client.isIdempotent !== "function" || !client.isIdempotent()) {
+    throw invalidArgument(RangeError, "client", "made with idempotent: true", "idempotent: false");
+  }
+  return (messages) => {
+    const byTopic = new Map<string, KafkaEvent[]>();
+    for (const message of messages) {
+      const own = byTopic.get(message.topic);
+      if (own === undefined) byTopic.set(message.topic, [message]);
+      else own.push(message);
+    }
+    return client.sendBatch({
+      acks: allReplicas,
+      topicMessages: [...byTopic].map(([topic, own]) => ({
+        topic,
+        messages: own.map(({ key, value, partition, headers }) => ({
+          key,
+          value,
+          headers: Object.fromEntries(headers),
+          ...(partition === undefined ? {} : { partition }),
+        })),
+      })),
+    });
+  };
+}
