@@ -50,16 +50,22 @@ export type { GiveUpEvent, GiveUpReason, RetryEvent, RetryPolicyOptions } from "
 export { timeout } from "./overload/timeout.ts";
 export type { TimeoutOptions } from "./overload/timeout.ts";
 export { CircuitBreaker } from "./overload/circuit-breaker.ts";
-export type { CircuitBreakerOptions, CircuitState, CircuitStateChange } from "./overload/circuit-breaker.ts";
+export type {
+  CircuitBreakerInspection,
+  CircuitBreakerOptions,
+  CircuitState,
+  CircuitStateChange,
+} from "./overload/circuit-breaker.ts";
 export { Keyed } from "./overload/keyed.ts";
 export type { KeyedOptions } from "./overload/keyed.ts";
 export { RetryBudget } from "./overload/retry-budget.ts";
-export type { RetryBudgetOptions } from "./overload/retry-budget.ts";
+export type { RetryBudgetInspection, RetryBudgetOptions } from "./overload/retry-budget.ts";
 export { CountWindow } from "./overload/windows/count-window.ts";
 export type { OutcomeWindow } from "./overload/windows/outcome-window.ts";
 export { TimeWindow } from "./overload/windows/time-window.ts";
 export type { TimeWindowOptions } from "./overload/windows/time-window.ts";
 export { Limiter } from "./overload/limiter.ts";
+export type { LimiterInspection } from "./overload/limiter-inspection.ts";
 export type { LimiterAcquireOptions, LimiterOptions } from "./overload/limiter.ts";
 export type { LimitPermit } from "./overload/limit-permit.ts";
 export { Prioritizer } from "./overload/prioritizer.ts";

@@ -53,6 +53,11 @@ export class ReentrantSemaphore {
     this.#semaphore = new Semaphore(permits, options);
   }
 
+  /** What its permits are taken from. @internal */
+  get semaphore(): Semaphore {
+    return this.#semaphore;
+  }
+
   get name(): string | undefined {
     return this.#semaphore.name;
   }

@@ -24,6 +24,16 @@ export interface CircuitStateChange {
   readonly reason: string;
 }
 
+export interface CircuitBreakerInspection {
+  readonly state: CircuitState;
+  /** Milliseconds until a call may pass; see {@link CircuitBreaker.retryAfter}. */
+  readonly retryAfter: number;
+  /** How often it has opened, from the beginning. */
+  readonly opened: number;
+  /** How many calls it has refused. */
+  readonly refused: number;
+}
+
 export interface CircuitBreakerOptions {
   /** For messages. */
   readonly name?: string | undefined;
@@ -118,6 +128,8 @@ export class CircuitBreaker {
   /** By its probes: after that, for a while, an opening is one more in a row. */
   #closedAt = Number.NEGATIVE_INFINITY;
   #probes: Probes | null = null;
+  #opened = 0;
+  #refused = 0;
 
   constructor(options: CircuitBreakerOptions = {}) {
     const { failureRate = 0.5, consecutiveFailures = 5, halfOpenSuccesses = 10 } = options;
@@ -166,6 +178,10 @@ export class CircuitBreaker {
    */
   get retryAfter(): number {
     return this.#untilProbe(this.#clock.now());
+  }
+
+  inspect(): CircuitBreakerInspection {
+    return { state: this.state, retryAfter: this.retryAfter, opened: this.#opened, refused: this.#refused };
   }
 
   /**
@@ -221,7 +237,10 @@ export class CircuitBreaker {
    */
   enter(at: number): number {
     if (this.#state === "closed") return this.#epoch;
-    if (this.#untilProbe(at) > 0) return -1;
+    if (this.#untilProbe(at) > 0) {
+      this.#refused++;
+      return -1;
+    }
     if (this.#probes === null) {
       this.#probes = new Probes(this.#openFor);
       this.#change("half-open", "open time over");
@@ -287,6 +306,7 @@ export class CircuitBreaker {
     this.#openedAt = at;
     this.#openTime = time;
     this.#openReason = reason;
+    this.#opened++;
     this.#change("open", reason);
   }
 

@@ -15,6 +15,7 @@ import type { Classify } from "./classify.ts";
 import { classify, classifyError, classifyValue, limitOutcomeOf } from "./classify.ts";
 import type { LimitOutcome, LimitPermit } from "./limit-permit.ts";
 import { HeldLimitPermit } from "./limit-permit.ts";
+import type { LimiterInspection } from "./limiter-inspection.ts";
 import { LimiterQueue } from "./limiter-queue.ts";
 import type { Prioritizer } from "./prioritizer.ts";
 import type { Priority } from "./priority.ts";
@@ -82,6 +83,9 @@ export class Limiter {
   #cutOff = false;
   #accepted = 0;
   #shed = 0;
+  /** Of those: for their priority, and out of the queue. */
+  #cutOffs = 0;
+  #late = 0;
   #dropped = 0;
   /** One object for all samples. */
   readonly #sample = { latency: 0, inflight: 0, dropped: false, at: 0 };
@@ -143,6 +147,12 @@ export class Limiter {
   /** How many of those admitted ended as dropped. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  inspect(): LimiterInspection {
+    const { limit, inflight, queued, accepted, dropped } = this;
+    const shed = { limit: this.#shed - this.#cutOffs - this.#late, priority: this.#cutOffs, wait: this.#late };
+    return { limit, inflight, queued, accepted, dropped, shed };
   }
 
   /**
@@ -207,7 +217,8 @@ export class Limiter {
       return true;
     }
     this.#shed++;
-    if (!this.#cutOff) prioritizer?.refused(1);
+    if (this.#cutOff) this.#cutOffs++;
+    else prioritizer?.refused(1);
     return false;
   }
 
@@ -352,6 +363,7 @@ export class Limiter {
 
   #refuse(waiter: CancelableWaiter, at: number): void {
     this.#countShed(1);
+    this.#late++;
     this.giveUp(waiter, this.#refusal(`shed after a wait of ${Math.round(at - waiter.since)} ms`));
   }
 

@@ -16,6 +16,14 @@ export interface RetryBudgetOptions {
   readonly clock?: Clock | undefined;
 }
 
+export interface RetryBudgetInspection {
+  /** How many extra attempts it would give now. */
+  readonly balance: number;
+  /** How many it has given, and how many refused, from the beginning. */
+  readonly withdrawn: number;
+  readonly refused: number;
+}
+
 /** Of a window: what the slices blur is one part in fifty. */
 const slices = 50;
 
@@ -50,6 +58,8 @@ export class RetryBudget {
   readonly #deposits: TimeWindow;
   /** One slice longer: what is charged is held for the whole window at least, what earns for the whole window at most. */
   readonly #withdrawals: TimeWindow;
+  #withdrawn = 0;
+  #refused = 0;
 
   constructor(options: RetryBudgetOptions = {}) {
     const { ratio = 0.1, window = "10s", minimumPerSecond = 1, clock = systemClock } = options;
@@ -66,6 +76,10 @@ export class RetryBudget {
   /** How many extra attempts it would give now. */
   get balance(): number {
     return this.#balance(this.#clock.now());
+  }
+
+  inspect(): RetryBudgetInspection {
+    return { balance: this.balance, withdrawn: this.#withdrawn, refused: this.#refused };
   }
 
   /** A first attempt is made. Not for retries and hedges: they would earn their own credit. */
@@ -88,7 +102,11 @@ export class RetryBudget {
 
   /** @internal */
   tryWithdrawAt(at: number): boolean {
-    if (this.#balance(at) < 1) return false;
+    if (this.#balance(at) < 1) {
+      this.#refused++;
+      return false;
+    }
+    this.#withdrawn++;
     this.#withdrawals.record(false, at);
     return true;
   }

@@ -55,6 +55,8 @@ export interface FileHandlesInspection {
   readonly pausedFor: number;
   /** How many attempts have found no descriptor. */
   readonly exhausted: number;
+  /** How many callers were refused because too many waited. */
+  readonly refused: number;
 }
 
 /** More at a time make no disk faster; each costs memory. */
@@ -100,6 +102,7 @@ export class FileHandles {
   /** How many tasks have ended well since the limit was changed. */
   #ended = 0;
   #exhausted = 0;
+  #refused = 0;
   /** The last pause, 0 after a task that ended well. Milliseconds. */
   #pause = 0;
   #pausedUntil = never;
@@ -204,6 +207,7 @@ export class FileHandles {
       retrying: this.#queues[again].size,
       pausedFor: this.#pauseLeft(),
       exhausted: this.#exhausted,
+      refused: this.#refused,
     };
   }
 
@@ -221,6 +225,7 @@ export class FileHandles {
     if (this.#tryTake(request.weight)) return undefined;
     const queued = this.#queues[first].size;
     if (queued < this.#maxQueue || request.timeout <= 0) return this.#wait(request, first);
+    this.#refused++;
     const message = `refused at the limit ${this.#limit}${this.#label()}: ${this.#held} held, ${queued} queued`;
     return Promise.reject(new SnowshedError("SNOWSHED_LIMIT_EXCEEDED", message));
   }

@@ -58,6 +58,8 @@ export interface QuotaInspection {
   readonly pausedFor: number;
   /** What the service said last of its own window, less what was sent since; `undefined` when it is over. */
   readonly server: { readonly remaining: number; readonly endsIn: number } | undefined;
+  /** How many were refused with `SNOWSHED_LIMIT_EXCEEDED`, from the beginning. */
+  readonly refused: number;
 }
 
 /** Shares are in hundredths. @internal */

@@ -55,6 +55,7 @@ export class Quota {
   readonly #time: PassingTime;
   /** Units, from the beginning, whatever was refunded. */
   #spent = 0;
+  #refused = 0;
   /** When the latest call was sent that the service did not refuse. */
   #servedAt = Number.NEGATIVE_INFINITY;
   #pausedUntil = Number.NEGATIVE_INFINITY;
@@ -182,6 +183,7 @@ export class Quota {
       queued: this.#line.size,
       pausedFor: Math.max(0, this.#pausedUntil - now) / 1000,
       server: now < endsAt ? { remaining, endsIn: (endsAt - now) / 1000 } : undefined,
+      refused: this.#refused,
     };
   }
 
@@ -246,9 +248,11 @@ export class Quota {
     const first = this.#line.firstOf(band);
     const retry = first === null ? wait : Math.max(wait, this.#wait(first.weight, first.band, now) / 1000);
     if (wait > timeout || timeout <= 0) {
+      this.#refused++;
       return Promise.reject(quotaRefusal(this.name, `a wait of ${Math.ceil(retry)} ms`, retry));
     }
     if (this.#line.size >= this.#maxQueue) {
+      this.#refused++;
       const last = this.#line.lastBelow(band);
       const refusal = quotaRefusal(this.name, `${this.#line.size} wait already`, retry);
       if (last === null) return Promise.reject(refusal);

@@ -41,7 +41,7 @@ describe("the limit", () => {
   ])("of %j less a reserve of %j is %j", (usage, reserve, limit) => {
     const handles = new FileHandles({ descriptors: () => usage, reserve });
     expect(handles.limit).toBe(limit);
-    expect(handles.inspect()).toEqual({ ...idle, limit, maximum: limit, exhausted: 0 });
+    expect(handles.inspect()).toEqual({ ...idle, limit, maximum: limit, exhausted: 0, refused: 0 });
   });
 
   test("that is given is taken as it is, and nobody is asked", () => {

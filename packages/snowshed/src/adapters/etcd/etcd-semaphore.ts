@@ -71,6 +71,26 @@ export class EtcdSemaphore implements AsyncDisposable {
     hooks?.resourceCreated(this, "semaphore", name, permits);
   }
 
+  /** As far as this process knows. */
+  get permits(): number {
+    return this.#hub.permits;
+  }
+
+  /** How many units this object holds. */
+  get held(): number {
+    return this.#hub.held;
+  }
+
+  /** How many callers of this object wait. */
+  get pending(): number {
+    return this.#hub.pending;
+  }
+
+  /** How many permits of this object were lost under their holders, from the beginning. */
+  get lost(): number {
+    return this.#hub.lost;
+  }
+
   /** The names of all semaphores with this prefix that have been used, in order. */
   static async names(client: EtcdClient, options: { readonly prefix?: string | undefined } = {}): Promise<string[]> {
     if (!(client instanceof EtcdClient)) throw invalidArgument(TypeError, "client", "an EtcdClient", client);

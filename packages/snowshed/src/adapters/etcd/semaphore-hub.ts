@@ -75,6 +75,22 @@ export class SemaphoreHub implements KeysListener {
     return this.#isClosed;
   }
 
+  get permits(): number {
+    return (this.#view.permits ?? this.#plan.permits).permits;
+  }
+
+  get held(): number {
+    return this.#places.held.reduce((sum, { weight }) => sum + weight, 0);
+  }
+
+  get pending(): number {
+    return this.#fresh.size + this.#sent.size;
+  }
+
+  get lost(): number {
+    return this.#places.lost;
+  }
+
   /** Waits for a permit. `scope` must not be aborted. */
   wait(
     weight: number,
@@ -152,10 +168,9 @@ export class SemaphoreHub implements KeysListener {
   }
 
   neverFits(weight: number): SnowshedError {
-    const { permits } = this.#view.permits ?? this.#plan.permits;
     return new SnowshedError(
       "SNOWSHED_NEVER_FITS",
-      `weight ${weight} exceeds the ${permits} permits of ${this.#plan.label}`,
+      `weight ${weight} exceeds the ${this.permits} permits of ${this.#plan.label}`,
     );
   }
 

@@ -47,6 +47,8 @@ export class SemaphorePlaces {
   readonly #places = new Map<string, OwnPlace>();
   /** Keys that nobody wants, and that are being taken away. */
   readonly #unwanted = new Set<string>();
+  /** How many permits were lost. */
+  lost = 0;
   #number = 0;
   /** Requests under way that may take slots at once: another one would only be in their way. */
   #taking = 0;
@@ -288,6 +290,7 @@ export class SemaphorePlaces {
     if (permit === null) return this.#displace(place);
     place.state = "left";
     place.permit = null;
+    this.lost++;
     hooks?.released(this.#plan.resource, place.weight);
     permit.lose(error);
   }

@@ -74,6 +74,16 @@ export class RedisSemaphore implements AsyncDisposable {
     return this.#holder.held;
   }
 
+  /** How many callers of this object wait. */
+  get pending(): number {
+    return this.#hub.requestsOf(this.#holder).length;
+  }
+
+  /** How many leases of this object ended under their holders, from the beginning. */
+  get lost(): number {
+    return this.#holder.lost;
+  }
+
   /**
    * Takes `weight` units, an integer of at least 1, waiting until they are free and everyone who came before has been served. Give the permit back by
    * `release()`, or at the end of a block with `await using`.
@@ -217,6 +227,7 @@ export class RedisSemaphore implements AsyncDisposable {
 class Holder implements LeaseOwner {
   readonly name: string;
   held = 0;
+  lost = 0;
   readonly #idle: (() => void)[] = [];
 
   constructor(name: string) {

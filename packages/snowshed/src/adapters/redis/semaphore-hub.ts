@@ -117,17 +117,8 @@ export class SemaphoreHub implements WaitHost {
     if (left < this.commands.bounds.ms && !isTry)
       request.cancelTimer = this.clock.setTimeout(() => this.timedOut(request), left);
     else request.expireWith(this.commands.bounds, now);
-    const args = [
-      isTry ? "t" : "a",
-      id,
-      rest,
-      weight,
-      this.lease,
-      this.permits,
-      this.version,
-      this.#publish,
-      this.#spare,
-    ];
+    const { lease, permits, version } = this;
+    const args = [isTry ? "t" : "a", id, rest, weight, lease, permits, version, this.#publish, this.#spare];
     this.commands.run(args).then(
       (reply) => this.#answered(request, replyOf(reply)),
       (error: unknown) => {
@@ -259,9 +250,13 @@ export class SemaphoreHub implements WaitHost {
   /** Of one object that is closed. */
   giveUpAll(holder: LeaseOwner, error: unknown): void {
     this.#handover?.close();
-    for (const request of [...this.requests.values(), ...(this.#handover?.waiting() ?? [])]) {
-      if (request.holder === holder) this.giveUp(request, error);
-    }
+    for (const request of this.requestsOf(holder)) this.giveUp(request, error);
+  }
+
+  /** What one object has asked for and not got, of the server or of another holder in this process. */
+  requestsOf(holder: LeaseOwner): SemaphoreRequest[] {
+    const all = [...this.requests.values(), ...(this.#handover?.waiting() ?? [])];
+    return all.filter((request) => request.holder === holder);
   }
 
   timedOut(request: SemaphoreRequest): void {

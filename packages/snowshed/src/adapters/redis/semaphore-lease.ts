@@ -15,6 +15,8 @@ interface LeaseHost {
 /** Whose permit it is: counts what it holds. @internal */
 export interface LeaseOwner {
   readonly name: string;
+  /** How many leases were lost. */
+  lost: number;
   began(weight: number): void;
   ended(weight: number): void;
 }
@@ -134,6 +136,7 @@ export class HeldLease implements LeasePermit {
     if (this.#lost !== null || this.#released !== null) return;
     const message = `a lease of the semaphore "${this.holder.name}" ${why}`;
     this.#lost = new SnowshedError("SNOWSHED_LEASE_LOST", message, cause === undefined ? undefined : { cause });
+    this.holder.lost++;
     this.#context?.cancel(this.#lost);
   }
 }
