@@ -22,7 +22,8 @@ const directions: Readonly<Record<string, readonly string[]>> = {
   diagnostics: core,
   testing: core,
   delivery: core,
-  adapters: [...core, "throttle", "delivery"],
+  metrics: [...core, "throttle"],
+  adapters: [...core, "throttle", "delivery", "metrics"],
 };
 
 /** Which packages of the workspace a package may import, whatever its package.json says. */
