@@ -7,6 +7,8 @@
 export interface Hooks {
   /** A semaphore, channel, wait group, group, limiter, quota, file handles or pool was made. */
   resourceCreated(resource: object, kind: ResourceKind, name: string | undefined, capacity: number): void;
+  /** `resource` now has another capacity. */
+  resourceResized(resource: object, capacity: number): void;
   /**
    * Somebody has to wait for `weight` units of `resource`, or for the end of a group or wait group; `wait` is the
    * identity of this wait. `patience`: the longest it can last, in milliseconds; `Infinity` if only a grant ends it;

@@ -113,6 +113,7 @@ export class Group implements AsyncDisposable {
   set concurrency(concurrency: number) {
     checkInteger(concurrency, "concurrency", 0, true);
     this.#concurrency = concurrency;
+    hooks?.resourceResized(this, concurrency);
     this.#advance();
   }
 

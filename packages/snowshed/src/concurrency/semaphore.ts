@@ -175,6 +175,7 @@ export class Semaphore {
   resize(permits: number): void {
     checkInteger(permits, "permits", 0);
     this.#permits = permits;
+    hooks?.resourceResized(this, permits);
     const refused: Waiter[] = [];
     for (let waiter = this.#queue.head; waiter !== null; waiter = waiter.after) {
       if (waiter.weight > permits && !waiter.allowOversize) refused.push(waiter);

@@ -54,6 +54,7 @@ class Ledger implements Hooks {
     return body();
   }
 
+  resourceResized(): void {}
   calledOff(): void {}
   permitCreated(): void {}
   permitReleased(): void {}
@@ -180,6 +181,7 @@ describe("a watcher", () => {
       taskStarted: () => told.push("task"),
       taskEnded: () => told.push("task"),
       runTask: (_task, body) => body(),
+      resourceResized: () => told.push("resized"),
       calledOff: () => told.push("called off"),
       permitCreated: () => told.push("permit"),
       permitReleased: () => told.push("permit"),

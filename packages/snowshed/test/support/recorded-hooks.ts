@@ -3,6 +3,7 @@ import type { Hooks } from "../../src/hooks.ts";
 /** A watcher that hears nothing: for one that is made of a few of the calls. */
 export const deafHooks: Hooks = {
   resourceCreated() {},
+  resourceResized() {},
   blocked() {},
   unblocked() {},
   acquired() {},
@@ -38,6 +39,10 @@ export class RecordedHooks implements Hooks {
     if (this.#resources.has(resource)) this.problems.push(`${kind} created twice`);
     this.#resources.set(resource, { name: name ?? kind, held: 0 });
     this.#record("resourceCreated", kind, name ?? "", capacity);
+  }
+
+  resourceResized(resource: object, capacity: number): void {
+    this.#record("resourceResized", this.#nameOf(resource), capacity);
   }
 
   blocked(resource: object, weight: number, wait: object): void {

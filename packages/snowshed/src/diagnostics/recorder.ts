@@ -1,0 +1,361 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Clock } from "../clock.ts";
+import { Queue } from "../concurrency/queue.ts";
+import type { Hooks, ResourceKind, WatchedTask } from "../hooks.ts";
+import { adopt } from "./adoption.ts";
+import { publishMisuse, publishResource, publishTaskEnd, publishTaskStart } from "./channels.ts";
+import { ResourceRecord, TaskRecord, WaitRecord } from "./records.ts";
+import type { Site } from "./site.ts";
+import { captureSite } from "./site.ts";
+
+export interface RecorderOptions {
+  readonly clock: Clock;
+  /** Know the current task also behind an `await`, and what time it is at every event. */
+  readonly exact: boolean;
+  /** Note where one in so many tasks was made; `Infinity`: of none. */
+  readonly siteEvery: number;
+}
+
+/** What the recorder finds wrong while it writes. */
+export interface RecorderFindings {
+  exitedHolding(task: TaskRecord): void;
+  droppedPermit(resource: ResourceRecord, weight: number, site: Site | null): void;
+  notAwaited(scope: ResourceRecord): void;
+  blockedLoop(task: TaskRecord, ms: number): void;
+}
+
+/** At most so many sites are noted between two sweeps when they are sampled: it is the dearest part of a record. */
+const mostSites = 500;
+
+interface DroppedPermit {
+  readonly resource: ResourceRecord;
+  readonly weight: number;
+  readonly site: Site | null;
+}
+
+/** Keeps the records up to date with what the primitives report. @internal */
+export class Recorder implements Hooks {
+  /** All that have not ended, in the order they were made. */
+  readonly tasks: Queue<TaskRecord> = new Queue();
+  /** Scopes only while tasks live in them or somebody waits for them; the others until they are collected. */
+  readonly resources: Queue<ResourceRecord> = new Queue();
+  started = 0;
+  readonly ended = { fulfilled: 0, rejected: 0, skipped: 0 };
+  /** Whether `TaskRecord.promise` is of use to somebody. */
+  keepsPromises = false;
+  /** Milliseconds since watching began, as of the last sweep, or later. */
+  time = 0;
+  /** Sites whose text is not made yet and that belong to no task. */
+  sites: Site[] = [];
+
+  readonly #clock: Clock;
+  readonly #origin: number;
+  readonly #exact: boolean;
+  readonly #siteEvery: number;
+  readonly #findings: RecorderFindings;
+  readonly #storage: AsyncLocalStorage<TaskRecord> | null;
+  /** Whose body is running right now. */
+  #running: TaskRecord | null = null;
+  #lastTask = 0;
+  #lastResource = 0;
+  #unsited: number;
+  #sitesLeft = mostSites;
+  readonly #known = new WeakMap<object, ResourceRecord>();
+  readonly #waits = new WeakMap<object, WaitRecord>();
+  readonly #sleepers = new WeakMap<object, TaskRecord>();
+  /** The wait that was granted last: what it got is reported right after. */
+  #granted: WaitRecord | null = null;
+  /** Who gives back next, if that is not who runs. */
+  #calledOff: TaskRecord | null = null;
+  readonly #collected: FinalizationRegistry<ResourceRecord>;
+  readonly #permits: FinalizationRegistry<DroppedPermit>;
+
+  constructor(options: RecorderOptions, findings: RecorderFindings) {
+    this.#clock = options.clock;
+    this.#origin = options.clock.now();
+    this.#exact = options.exact;
+    this.#siteEvery = this.#unsited = options.siteEvery;
+    this.#findings = findings;
+    this.#storage = options.exact ? new AsyncLocalStorage() : null;
+    this.#collected = new FinalizationRegistry((resource) => this.#forget(resource));
+    this.#permits = new FinalizationRegistry(({ resource, weight, site }) => {
+      // With its resource gone, too, nobody misses it.
+      if (!resource.collected) findings.droppedPermit(resource, weight, site);
+    });
+  }
+
+  /** Milliseconds since watching began. */
+  now(): number {
+    const now = this.#clock.now() - this.#origin;
+    this.time = Math.floor(now);
+    return now;
+  }
+
+  /** To be called now and then: lets go of what must not be held for long. */
+  sweep(): void {
+    this.now();
+    this.#sitesLeft = mostSites;
+    this.#granted = this.#calledOff = null;
+    for (const site of this.sites) site.format();
+    this.sites = [];
+  }
+
+  /** Ends it: nobody is asked any more which task runs. */
+  stop(): void {
+    this.#storage?.disable();
+  }
+
+  get currentTask(): TaskRecord | null {
+    const task = this.#storage === null ? this.#running : (this.#storage.getStore() ?? null);
+    return task === null || task.phase === "ended" ? null : task;
+  }
+
+  resourceCreated(resource: object, kind: ResourceKind, name: string | undefined, capacity: number): void {
+    const record = new ResourceRecord(++this.#lastResource, kind, name ?? "", capacity);
+    this.#enroll(resource, record);
+    if (this.#siteEvery === 1) record.madeAt = this.#note(captureSite(this.resourceCreated));
+  }
+
+  resourceResized(resource: object, capacity: number): void {
+    const record = this.#known.get(resource);
+    if (record !== undefined) record.capacity = capacity;
+  }
+
+  blocked(resource: object, weight: number, wait: object, patience?: number): void {
+    const record = this.#known.get(resource) ?? this.#adopt(resource, 0);
+    const task = this.currentTask;
+    const entry = new WaitRecord(record, weight, task, this.now(), patience);
+    if (record.isScope) {
+      record.awaited = true;
+      this.#list(record);
+    }
+    record.waits.push(entry);
+    this.#waits.set(wait, entry);
+    publishResource("blocked", record, weight, task, 0);
+  }
+
+  unblocked(_resource: object, wait: object, granted: boolean): void {
+    const entry = this.#waits.get(wait);
+    if (entry === undefined) return;
+    const { resource } = entry;
+    resource.waits.remove(entry);
+    entry.leaveTask();
+    if (granted) this.#granted = entry;
+    this.#unlistIfIdle(resource);
+  }
+
+  acquired(resource: object, weight: number): void {
+    const record = this.#known.get(resource) ?? this.#adopt(resource, -weight);
+    const granted = this.#granted;
+    this.#granted = null;
+    let task: TaskRecord | null;
+    let waited = 0;
+    if (granted !== null && granted.resource === record) {
+      ({ task } = granted);
+      if (task !== null && task.phase === "ended") task = null;
+      waited = this.now() - granted.since;
+    } else task = this.currentTask;
+    record.held += weight;
+    if (weight > 0) {
+      record.holders.set(task, (record.holders.get(task) ?? 0) + weight);
+      task?.hold(record, weight);
+    }
+    publishResource("acquired", record, weight, task, waited);
+  }
+
+  released(resource: object, weight: number): void {
+    const record = this.#known.get(resource) ?? this.#adopt(resource, weight);
+    const task = this.#calledOff ?? this.currentTask;
+    this.#calledOff = null;
+    record.held = Math.max(0, record.held - weight);
+    let left = weight - this.#take(record, task, weight);
+    if (left > 0) {
+      for (const holder of record.holders.keys()) {
+        left -= this.#take(record, holder, left);
+        if (left === 0) break;
+      }
+    }
+    publishResource("released", record, weight, task, 0);
+  }
+
+  calledOff(wait: object): void {
+    this.#calledOff = this.#waits.get(wait)?.task ?? null;
+  }
+
+  permitCreated(permit: object, resource: object, weight: number): void {
+    const record = this.#known.get(resource) ?? this.#adopt(resource, 0);
+    const site = this.#siteEvery === 1 ? this.#note(captureSite(this.permitCreated)) : null;
+    this.#permits.register(permit, { resource: record, weight, site }, permit);
+  }
+
+  permitReleased(permit: object): void {
+    this.#permits.unregister(permit);
+  }
+
+  taskCreated(task: WatchedTask, scope: object, name: string): void {
+    const owner = this.#known.get(scope) ?? this.#adopt(scope, 0);
+    const now = this.#exact ? Math.floor(this.now()) : this.time;
+    const record = new TaskRecord(++this.#lastTask, name, owner, this, this.currentTask, now);
+    task.record = record;
+    this.started++;
+    this.tasks.push(record);
+    if (owner.live++ === 0) {
+      owner.young = scope;
+      this.#list(owner);
+    }
+    if (++this.#unsited >= this.#siteEvery && (this.#siteEvery === 1 || this.#sitesLeft > 0)) {
+      this.#unsited = 0;
+      this.#sitesLeft--;
+      record.madeAt = captureSite(this.taskCreated);
+    }
+  }
+
+  taskStarted(task: WatchedTask): void {
+    const record = this.#recordOf(task);
+    if (record === null) return;
+    record.phase = "running";
+    record.startedAt = this.#exact ? Math.floor(this.now()) : this.time;
+    publishTaskStart(record);
+  }
+
+  runTask<T>(task: WatchedTask, body: () => T): T {
+    const record = this.#recordOf(task);
+    if (record === null) return body();
+    if (this.#storage !== null) return this.#runExactly(record, this.#storage, body);
+    const outer = this.#running;
+    this.#running = record;
+    try {
+      return body();
+    } finally {
+      this.#running = outer;
+    }
+  }
+
+  #runExactly<T>(record: TaskRecord, storage: AsyncLocalStorage<TaskRecord>, body: () => T): T {
+    const began = this.now();
+    try {
+      return storage.run(record, body);
+    } finally {
+      this.#findings.blockedLoop(record, this.now() - began);
+    }
+  }
+
+  taskPromise(task: WatchedTask, promise: Promise<unknown>): void {
+    if (!this.keepsPromises) return;
+    const record = this.#recordOf(task);
+    if (record !== null && record.phase !== "ended") record.promise = promise;
+  }
+
+  taskEnded(task: WatchedTask, outcome: "fulfilled" | "rejected" | "skipped"): void {
+    const record = this.#recordOf(task);
+    if (record === null || record.phase === "ended") return;
+    const { scope } = record;
+    if (record.holding !== null || record.others !== null) this.#disown(record);
+    record.phase = "ended";
+    for (let wait = record.wait; wait !== null; wait = record.wait) {
+      wait.leaveTask();
+      wait.task = null;
+    }
+    if (this.tasks.has(record)) this.tasks.remove(record);
+    this.ended[outcome]++;
+    publishTaskEnd(record, outcome, this.time);
+    record.parent = record.promise = null;
+    if (--scope.live > 0) return;
+    // Nobody waits for its end yet, and if nobody ever will, that is worth a word.
+    if (!scope.awaited && !scope.registered && scope.kind !== "map") {
+      const object = scope.young ?? scope.weak?.deref();
+      scope.registered = object !== undefined;
+      if (object !== undefined) this.#collected.register(object, scope);
+    }
+    scope.young = scope.weak = null;
+    this.#unlistIfIdle(scope);
+  }
+
+  awaited(scope: object): void {
+    const record = this.#known.get(scope);
+    if (record !== undefined) record.awaited = true;
+  }
+
+  sleepStarted(sleep: object): void {
+    const task = this.currentTask;
+    if (task === null) return;
+    task.sleeps++;
+    this.#sleepers.set(sleep, task);
+  }
+
+  sleepEnded(sleep: object): void {
+    const task = this.#sleepers.get(sleep);
+    if (task !== undefined) task.sleeps--;
+  }
+
+  misuse(code: string, detail: string): void {
+    publishMisuse(code, detail, this.currentTask);
+  }
+
+  #recordOf({ record }: WatchedTask): TaskRecord | null {
+    const known = record as TaskRecord | null;
+    return known !== null && known.writer === this ? known : null;
+  }
+
+  #enroll(resource: object, record: ResourceRecord): void {
+    this.#known.set(resource, record);
+    if (record.isScope) return;
+    this.resources.push(record);
+    record.registered = true;
+    this.#collected.register(resource, record);
+  }
+
+  /** `change`: what the event that is being reported has already done to what is held, to be undone. */
+  #adopt(resource: object, change: number): ResourceRecord {
+    const { kind, name, capacity, held } = adopt(resource);
+    const record = new ResourceRecord(++this.#lastResource, kind, name, capacity);
+    record.held = Math.max(0, held + change);
+    if (record.held > 0) record.holders.set(null, record.held);
+    // Whether somebody asked for the end of a scope before, nobody knows.
+    record.awaited = true;
+    this.#enroll(resource, record);
+    return record;
+  }
+
+  #take(resource: ResourceRecord, holder: TaskRecord | null, atMost: number): number {
+    const has = resource.holders.get(holder);
+    if (has === undefined) return 0;
+    const taken = Math.min(has, atMost);
+    if (taken === has) resource.holders.delete(holder);
+    else resource.holders.set(holder, has - taken);
+    holder?.hold(resource, -taken);
+    return taken;
+  }
+
+  /** What an ended task still holds is from now on held by nobody who is known. */
+  #disown(task: TaskRecord): void {
+    const { holds } = task;
+    if (holds.size === 0) return;
+    this.#findings.exitedHolding(task);
+    for (const [resource, weight] of holds) {
+      resource.holders.delete(task);
+      resource.holders.set(null, (resource.holders.get(null) ?? 0) + weight);
+    }
+    task.holding = task.others = null;
+  }
+
+  #list(scope: ResourceRecord): void {
+    if (!this.resources.has(scope)) this.resources.push(scope);
+  }
+
+  #unlistIfIdle(resource: ResourceRecord): void {
+    if (resource.waits.size > 0 || resource.live > 0 || !(resource.isScope || resource.collected)) return;
+    if (this.resources.has(resource)) this.resources.remove(resource);
+  }
+
+  #forget(resource: ResourceRecord): void {
+    resource.collected = true;
+    this.#unlistIfIdle(resource);
+    if (resource.isScope && !resource.awaited) this.#findings.notAwaited(resource);
+  }
+
+  #note(site: Site | null): Site | null {
+    if (site !== null) this.sites.push(site);
+    return site;
+  }
+}
