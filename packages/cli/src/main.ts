@@ -2,8 +2,11 @@ import { readFileSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { Command, CommanderError } from "commander";
 import { demoCommand } from "./commands/demo.ts";
+import { dumpCommand } from "./commands/dump.ts";
 import { fetchCommand } from "./commands/fetch.ts";
 import { locksCommand } from "./commands/locks.ts";
+import { deadlocksCommand, profileCommand, psCommand, treeCommand, viewCommand } from "./commands/show.ts";
+import { watchCommand } from "./commands/watch.ts";
 import { exitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { Notes } from "./notes.ts";
@@ -38,9 +41,13 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       writeErr: (text) => io.stderr.write(text),
       outputError: (text, write) => write(`${oneLine(text)}\n`),
     });
-  for (const command of [fetchCommand, demoCommand, locksCommand]) {
-    program.addCommand(command(io, notes, (result) => (code = result)).copyInheritedSettings(program));
-  }
+  const done = (result: number): void => void (code = result);
+  const looks = [psCommand, treeCommand, profileCommand, deadlocksCommand, watchCommand, dumpCommand, viewCommand];
+  const commands = [
+    ...[fetchCommand, demoCommand, locksCommand].map((command) => command(io, notes, done)),
+    ...looks.map((command) => command({ io, notes, done })),
+  ];
+  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   try {
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {

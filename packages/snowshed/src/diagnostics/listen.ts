@@ -3,6 +3,7 @@ import type { Server, Socket } from "node:net";
 import { createServer } from "node:net";
 import process from "node:process";
 import { invalidArgument, SnowshedError } from "../errors.ts";
+import { openInspectorDoor } from "./inspector-door.ts";
 import { makePrivateFolder, socketFolder, socketPath } from "./socket-folder.ts";
 import { SocketSession } from "./socket-session.ts";
 import { removeIfUnheard, removeStaleSockets } from "./stale-sockets.ts";
@@ -58,6 +59,7 @@ export async function listen(options: ListenOptions = {}): Promise<DiagnosticsLi
     if (!isTaken || process.platform === "win32" || !(await removeIfUnheard(address))) throw failed(address, error);
     await bind(server, address).catch((again: unknown) => Promise.reject(failed(address, again)));
   }
+  openInspectorDoor();
   return new DiagnosticsListener(server, address);
 }
 

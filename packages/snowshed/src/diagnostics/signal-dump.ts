@@ -6,7 +6,8 @@ import { isMainThread } from "node:worker_threads";
 import { systemClock } from "../clock.ts";
 import { invalidArgument } from "../errors.ts";
 import { writeDumpFile } from "./dump-file.ts";
-import { activeMonitor } from "./enable.ts";
+import { openInspectorDoor } from "./inspector-door.ts";
+import { activeMonitor } from "./active.ts";
 import { snapshot } from "./snapshot.ts";
 
 export interface SignalDumpOptions {
@@ -50,6 +51,7 @@ export function installSignalDump(options: SignalDumpOptions = {}): () => void {
     throw invalidArgument(TypeError, "folder", "the path of a folder", folder);
   }
   if (!isMainThread) return () => {};
+  openInspectorDoor();
   let isWriting = false;
   const onSignal = (): void => {
     if (isWriting) return;

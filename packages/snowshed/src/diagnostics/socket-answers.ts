@@ -1,5 +1,5 @@
 import process from "node:process";
-import { activeMonitor } from "./enable.ts";
+import { activeMonitor } from "./active.ts";
 import { profile } from "./profile.ts";
 import type { SnapshotPages } from "./snapshot-pages.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -17,12 +17,12 @@ export function answerOf(request: Exclude<Request, { request: "watch" }>, pages:
   }
   switch (request.request) {
     case "hello":
-      return JSON.stringify(hello(snapshot({ limit: 1 })));
+      return JSON.stringify(hello(snapshot({ limit: 0 })));
     case "snapshot":
       if (request.cursor !== undefined) return pages.following(request.cursor);
       return pages.first(snapshot({ limit: request.limit }));
     case "deadlocks":
-      return pages.first(stuckOf(snapshot({ limit: 100_000 })));
+      return pages.first(stuckOf(snapshot({ limit: 10_000 })));
     case "profile": {
       const { groups, ...rest } = profile(request.kind);
       return JSON.stringify({ ...rest, groups: groups.slice(0, mostGroups) });

@@ -21,7 +21,7 @@ const longestSilence = 30_000;
 export class SocketSession {
   readonly #socket: Socket;
   readonly #pages = new SnapshotPages();
-  #input = Buffer.alloc(0);
+  #input: Buffer = Buffer.alloc(0);
   #isBusy = false;
   #frames: FrameStream | undefined;
 

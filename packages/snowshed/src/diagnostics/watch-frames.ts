@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
+import process from "node:process";
 import { systemClock } from "../clock.ts";
-import { activeMonitor } from "./enable.ts";
+import { activeMonitor } from "./active.ts";
 import type { Profile, ProfileKind } from "./profile.ts";
 import { profile } from "./profile.ts";
 import type { DeadlockSnapshot, ResourceSnapshot, Snapshot, WarningSnapshot } from "./snapshot.ts";
@@ -23,7 +24,7 @@ export interface WatchFrame {
   readonly dropped: number;
 }
 
-const most = { groups: 100, resources: 100, holders: 8, warnings: 20, deadlocks: 20 } as const;
+const most = { groups: 100, looked: 1000, resources: 100, holders: 8, warnings: 20, deadlocks: 20 } as const;
 
 /** Making frames may take this part of the time of the watched program: then they come less often. */
 const largestShare = 1 / 20;
@@ -82,7 +83,7 @@ export class FrameStream {
 
 function frameOf(kind: ProfileKind, lag: number, dropped: number): WatchFrame {
   if (activeMonitor() === null) throw new Error("nothing is watched any more");
-  const { time, totals, resources, warnings, deadlocks } = snapshot({ limit: 1 });
+  const { time, totals, resources, warnings, deadlocks } = snapshot({ limit: most.looked });
   const groups = profile(kind);
   const { rss: memory } = process.memoryUsage();
   return {
@@ -95,7 +96,7 @@ function frameOf(kind: ProfileKind, lag: number, dropped: number): WatchFrame {
       .map((resource) => ({ ...resource, holders: resource.holders.slice(0, most.holders) })),
     warnings: warnings.slice(-most.warnings),
     deadlocks: deadlocks.slice(0, most.deadlocks),
-    lag,
+    lag: Math.round(lag),
     memory,
     dropped,
   };
