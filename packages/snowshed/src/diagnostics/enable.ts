@@ -5,7 +5,9 @@ import { toMilliseconds, toMillisecondsInRange } from "../duration.ts";
 import { checkInteger, invalidArgument } from "../errors.ts";
 import { hooks, installHooks } from "../hooks.ts";
 import { activeMonitor, setActiveMonitor } from "./active.ts";
+import { DeadlockWatch } from "./deadlock-watch.ts";
 import { GuardedHooks } from "./guarded-hooks.ts";
+import { LeakWatch } from "./leak-watch.ts";
 import type { MonitorPlan, Preset } from "./monitor.ts";
 import { Monitor } from "./monitor.ts";
 import type { WarningCode } from "./snapshot-types.ts";
@@ -81,6 +83,8 @@ export function enable(preset: Preset, options: EnableOptions = {}): Monitor {
     if (hooks === guarded) installHooks(null);
     if (activeMonitor() === monitor) setActiveMonitor(null);
   });
+  void new LeakWatch(monitor);
+  void new DeadlockWatch(monitor);
   setActiveMonitor(monitor);
   installHooks(guarded);
   monitor.start();

@@ -29,9 +29,9 @@ export interface GraphWait {
 }
 
 /** Tasks of which none can go on before another of them does. @internal */
-export interface Knot {
-  readonly tasks: readonly GraphTask[];
-  readonly resources: readonly GraphResource[];
+export interface Knot<Task extends GraphTask = GraphTask, Resource extends GraphResource = GraphResource> {
+  readonly tasks: readonly Task[];
+  readonly resources: readonly Resource[];
   /** How many more tasks cannot go on because of these. */
   readonly behind: number;
 }
@@ -78,14 +78,14 @@ class Line {
  *
  * @internal
  */
-export function findKnots(
-  waits: Iterable<GraphWait>,
-  leaked: Iterable<GraphTask>,
-  waitsOf: (task: GraphTask) => number,
+export function findKnots<Task extends GraphTask, Resource extends GraphResource>(
+  waits: Iterable<GraphWait & { readonly task: Task | null; readonly resource: Resource }>,
+  leaked: Iterable<Task>,
+  waitsOf: (task: Task) => number,
   before: number,
-): Knot[] {
+): Knot<Task, Resource>[] {
   const lines = new Map<GraphResource, Line>();
-  const hardWaits = new Map<GraphTask, number>();
+  const hardWaits = new Map<Task, number>();
   for (const wait of waits) {
     const { resource, task } = wait;
     if (wait.hasTimeoutOrSignal || wait.since > before) continue;
@@ -96,12 +96,13 @@ export function findKnots(
     line.waits.push(wait);
     if (task !== null) hardWaits.set(task, (hardWaits.get(task) ?? 0) + 1);
   }
-  const stuck = new Set(leaked);
+  const stuck = new Set<GraphTask>(leaked);
   for (const [task, count] of hardWaits) if (count >= waitsOf(task)) stuck.add(task);
   if (lines.size === 0 || stuck.size === 0) return [];
   const needed = holdings(lines, stuck);
   reduce(lines, stuck, needed);
-  return knotsOf(lines, stuck, needed);
+  // All in it came in by the arguments.
+  return knotsOf(lines, stuck, needed) as Knot<Task, Resource>[];
 }
 
 /** What keeps a line from moving: a task that holds so much of it, or has yet to end. */

@@ -1,0 +1,113 @@
+import type { Monitor } from "./monitor.ts";
+import type { ResourceRecord, TaskRecord, WaitRecord } from "./records.ts";
+import type { DeadlockSnapshot } from "./snapshot-types.ts";
+import type { Knot } from "./wait-graph.ts";
+import { findKnots } from "./wait-graph.ts";
+
+/** @internal */
+export type RecordedKnot = Knot<TaskRecord, ResourceRecord>;
+
+/** How long a wait may last before it is looked at, in milliseconds, unless somebody says otherwise. @internal */
+export const defaultGrace = 1000;
+
+/** The tasks that cannot go on, among those that have waited for `grace` milliseconds. @internal */
+export function searchKnots(monitor: Monitor, grace: number): readonly RecordedKnot[] {
+  const leaked: TaskRecord[] = [];
+  if (monitor.leaked > 0) for (const task of monitor.tasks()) if (task.leaked) leaked.push(task);
+  // Who sleeps, too, will be woken: it may only be waiting for whichever comes first.
+  const waitsOf = (task: TaskRecord): number => task.waits + task.sleeps;
+  return findKnots(monitor.waits(), leaked, waitsOf, monitor.now() - grace);
+}
+
+/**
+ * Certain is only what the engine has proved: that nothing can reach what a task would go on from. A wait alone proves
+ * nothing. `release()` may be called by anybody who has the semaphore, and a task may go on without awaiting what it
+ * asked for; that holds for a `ReentrantSemaphore` and its owners, too.
+ *
+ * @internal
+ */
+export function isCertain({ tasks }: RecordedKnot): boolean {
+  return tasks.every(({ leaked }) => leaked);
+}
+
+/** @internal */
+export function knotSnapshot(knot: RecordedKnot): DeadlockSnapshot {
+  return {
+    certainty: isCertain(knot) ? "certain" : "suspected",
+    tasks: knot.tasks.map(({ id }) => id).toSorted((a, b) => a - b),
+    resources: knot.resources.map(({ id }) => id).toSorted((a, b) => a - b),
+  };
+}
+
+const mostNamed = 8;
+
+/** One sentence on each of the tasks: what it waits for, and who holds that. @internal */
+export function describeKnot({ tasks, resources, behind }: RecordedKnot): string {
+  const within = new Set<ResourceRecord>(resources);
+  const named = tasks.toSorted((a, b) => a.id - b.id).slice(0, mostNamed);
+  const lines = named.map((task) => {
+    const name = `task ${task.id} ${JSON.stringify(task.name)}`;
+    const waits: string[] = [];
+    for (let wait: WaitRecord | null = task.wait; wait !== null; wait = wait.older) {
+      if (within.has(wait.resource)) waits.push(`${wait.resource.label}${held(wait.resource, tasks)}`);
+    }
+    if (waits.length > 0) return `${name} waits for ${waits.join(" and ")}`;
+    return task.leaked ? `${name} has leaked` : name;
+  });
+  if (tasks.length > named.length) lines.push(`${tasks.length - named.length} more tasks`);
+  const rest = behind === 0 ? "" : `. ${behind} more ${behind === 1 ? "task waits" : "tasks wait"} behind them`;
+  return `${lines.join("; ")}${rest}`;
+}
+
+function held(resource: ResourceRecord, tasks: readonly TaskRecord[]): string {
+  if (resource.isScope) {
+    const members = tasks.filter(({ scope }) => scope === resource).map(({ id }) => `#${id}`);
+    return ` until ${members.slice(0, mostNamed).join(", ")} has ended`;
+  }
+  const holders = [...resource.holders].map(
+    ([task, weight]) => `${task === null ? "others" : `#${task.id}`} (${weight})`,
+  );
+  return ` of ${resource.capacity}, held by ${holders.slice(0, mostNamed).join(", ")}`;
+}
+
+/** Looks for deadlocks at every sweep, and warns of one that is still there at the next. @internal */
+export class DeadlockWatch {
+  readonly #monitor: Monitor;
+  /** Those of the last sweep. */
+  #previous: ReadonlySet<string> = new Set();
+
+  constructor(monitor: Monitor) {
+    this.#monitor = monitor;
+    monitor.onSweep(() => this.#sweep());
+  }
+
+  #sweep(): void {
+    const knots = searchKnots(this.#monitor, defaultGrace);
+    const seen = new Set<string>();
+    for (const knot of knots) {
+      const key = keyOf(knot);
+      seen.add(key);
+      // Twice in a row: a permit may be on its way from one hand to another.
+      if (isCertain(knot)) this.#warn(knot, "SS002", "deadlock");
+      else if (this.#previous.has(key)) this.#warn(knot, "SS003", "suspected deadlock");
+    }
+    this.#previous = seen;
+  }
+
+  #warn(knot: RecordedKnot, code: "SS002" | "SS003", what: string): void {
+    const task = knot.tasks.reduce((first, other) => (other.id < first.id ? other : first));
+    // The same two functions that lock the same two things: one warning, however often they meet.
+    const names = knot.tasks.map(({ name }) => name).toSorted();
+    const labels = knot.resources.map(({ label }) => label).toSorted();
+    const key = [...names.slice(0, mostNamed), ...labels.slice(0, mostNamed)].join("\n");
+    this.#monitor.warn(code, `${what}: ${describeKnot(knot)}`, { task, resource: knot.resources[0], key });
+  }
+}
+
+function keyOf({ tasks }: RecordedKnot): string {
+  return tasks
+    .map(({ id }) => id)
+    .toSorted((a, b) => a - b)
+    .slice(0, 100)
+    .join();
+}
