@@ -21,10 +21,13 @@ interface BeatHost {
 const batch = 500;
 /** Between attempts while the server cannot be asked, in milliseconds. */
 const pause = 250;
+/** Who holds for so long, in milliseconds, listens for what becomes of it: to subscribe for less would cost more than it brings. */
+const patience = 1000;
 
 /**
  * What happens by itself, all of it for a whole process: each third of a lease one command renews what is held, and asks
- * what became of those who wait, which makes good messages that were lost. A timer each for the lease that ends here
+ * what became of those who wait, which makes good messages that were lost. Who waits, or holds for a second, gets those
+ * messages. A timer each for the lease that ends here
  * first, and, while the first in the queue is one of ours, for the one that ends there.
  *
  * @internal
@@ -39,6 +42,7 @@ export class SemaphoreBeat {
   readonly #commandTimeout: number;
   #isClosed = false;
   #cancelBeat: (() => void) | null = null;
+  #cancelListen: (() => void) | null = null;
   #cancelWatch: (() => void) | null = null;
   #watchedUntil = 0;
   #cancelEnd: (() => void) | null = null;
@@ -55,6 +59,7 @@ export class SemaphoreBeat {
   /** From now on there is something to do. */
   start(hasWaiters: boolean): void {
     if (hasWaiters) this.#subscribe();
+    else if (this.#subscription === null) this.#cancelListen ??= this.#listenLater();
     this.#cancelBeat ??= this.#later(this.#hub.lease / 3);
   }
 
@@ -91,6 +96,7 @@ export class SemaphoreBeat {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelBeat?.();
+    this.#cancelListen?.();
     this.#cancelWatch?.();
     this.#cancelEnd?.();
     this.#cancelBeat = this.#cancelWatch = this.#cancelEnd = null;
@@ -108,6 +114,18 @@ export class SemaphoreBeat {
     );
   }
 
+  /** That somebody took a permit from its holder is told to the process at once, if it listens. */
+  #listenLater(): () => void {
+    return this.#hub.clock.setTimeout(
+      () => {
+        this.#cancelListen = null;
+        if (this.#hub.leases.size > 0) this.#subscribe();
+      },
+      patience,
+      false,
+    );
+  }
+
   async #beat(): Promise<void> {
     const { leases, clock, lease } = this.#hub;
     const waiting = this.#waiting();
@@ -115,7 +133,7 @@ export class SemaphoreBeat {
       this.#cancelBeat = null;
       return;
     }
-    if (waiting.length > 0) this.#subscribe();
+    this.#subscribe();
     const startedAt = clock.now();
     const held = [...leases.keys()];
     try {

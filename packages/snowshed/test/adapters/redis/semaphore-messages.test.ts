@@ -175,3 +175,27 @@ test("what crashed holders leave is taken when their leases end, and not when th
   // Also one that is the first from the beginning.
   await (await waiter.permit(1, { timeout: "5s" })).release();
 }, 10_000);
+
+test("a holder that waits for nothing is told at once that somebody took its permit", async () => {
+  // The beats are a minute apart.
+  const [a, b] = [processes.semaphore({ permits: 1, lease: "3m" }), processes.semaphore({ permits: 1 })];
+  const held = await a.permit();
+  const channels = (): Promise<string> => server.cli("pubsub", "channels", `${processes.key}:n:*`);
+  await until(async () => (await channels()) !== "", "it listens");
+  const { holders } = await b.inspect();
+  expect(await b.releaseHolder(holders[0]!.id)).toBe(true);
+  await until(() => held.context.aborted, "it is told");
+  expect(held.lost).toMatchObject({ code: "SNOWSHED_LEASE_LOST" });
+}, 40_000);
+
+test("who takes and gives back at once sends two commands for that, and listens to nothing", async () => {
+  const semaphore = processes.semaphore({ permits: 1 });
+  const pair = async (): Promise<void> => (await semaphore.permit()).release();
+  await pair();
+  await server.cli("config", "resetstat");
+  for (let count = 0; count < 50; count++) await pair();
+  const stats = await server.cli("info", "commandstats");
+  const called = [...stats.matchAll(/cmdstat_([^:]+):calls=(\d+)/g)].map(([, name, calls]) => [name, Number(calls)]);
+  const own = called.filter(([name]) => name === "evalsha" || name === "eval" || name === "subscribe");
+  expect(own).toEqual([["evalsha", 100]]);
+});
