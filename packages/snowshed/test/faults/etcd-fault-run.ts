@@ -27,10 +27,11 @@ const faults = {
     const owner = `:${victim.child.pid}`;
     const its = [...holders, ...waiters].find((each) => each.owner.endsWith(owner));
     if (its === undefined) return;
-    const at = now();
+    const from = now();
     await cluster.gateway("lease/revoke", { ID: String(BigInt(`0x${its.id.split("-")[0]}`)) });
+    const to = now();
     await sleep(500);
-    victim.deprived(at);
+    victim.deprived(from, to);
   },
   async compact({ proxies, cluster }: Scene) {
     // While it is away, all that it has missed is forgotten.
@@ -111,10 +112,11 @@ const faults = {
     const { holders } = await watcher.inspect();
     const its = holders.find(({ owner }) => owner.endsWith(`:${victim.child.pid}`));
     if (its === undefined) return;
-    const at = now();
+    const from = now();
     await watcher.releaseHolder(its.id);
+    const to = now();
     await sleep(300);
-    victim.deprived(at);
+    victim.deprived(from, to);
   },
   async none() {
     await sleep(500);
@@ -135,6 +137,8 @@ export interface EtcdFaultRun {
   readonly left: { readonly held: number; readonly queued: number };
   /** The most that the server had out at a time, of its own accord. */
   readonly mostHeld: number;
+  /** What was done when, and to whom. */
+  readonly log: string;
 }
 
 /** `rounds` faults in turn, on one of four processes or on all; the third process has a clock that is an hour ahead. */
@@ -151,6 +155,7 @@ export async function runEtcdFaults(cluster: EtcdCluster, name: string, rounds: 
   const watcher = new EtcdSemaphore(client, name, { permits });
   const disturbances: Disturbance[] = [];
   const counts = new Map<Fault, number>();
+  const log: string[] = [];
   let mostHeld = 0;
   const watching = setInterval(() => {
     watcher.inspect().then(
@@ -170,6 +175,7 @@ export async function runEtcdFaults(cluster: EtcdCluster, name: string, rounds: 
       await faults[kind]({ victim, proxies: ways[index]!, cluster, watcher });
       // What it did may still be felt when it is over: by who was sent away and comes again.
       disturbances.push({ worker: general.has(kind) ? undefined : victim.name, from, to: now() + lease });
+      log.push(`${kind}, ${victim.name}: ${from.toFixed(0)} to ${now().toFixed(0)}`);
       counts.set(kind, (counts.get(kind) ?? 0) + 1);
     }
     for (const { child } of workers) child.send("end");
@@ -185,6 +191,7 @@ export async function runEtcdFaults(cluster: EtcdCluster, name: string, rounds: 
       codes: codesOf(workers),
       left: { held, queued },
       mostHeld,
+      log: log.join("\n"),
     };
   } finally {
     clearInterval(watching);

@@ -18,14 +18,14 @@ test(
   "what several processes do with one semaphore on etcd holds while things go wrong",
   { timeout: 60_000 + 15_000 * rounds },
   async () => {
-    const { history, resource, faults, codes, left, mostHeld } = await runEtcdFaults(cluster, "jobs", rounds);
+    const { history, resource, faults, codes, left, mostHeld, log } = await runEtcdFaults(cluster, "jobs", rounds);
     const granted = history.requests.filter((request) => request.granted !== undefined);
     process.stdout.write(
       `etcd, ${rounds} faults (${[...faults].map(([kind, count]) => `${kind} ${count}`).join(", ")}): ${history.requests.length} requests, ` +
         `${granted.length} granted, refused: ${[...codes].map(([code, count]) => `${code} ${count}`).join(", ") || "none"}; ` +
         `late writes refused by their fence: ${resource.refused} of ${resource.refused + resource.accepted}\n`,
     );
-    expect(violationsOf(history)).toEqual([]);
+    expect(violationsOf(history), log).toEqual([]);
     expect(mostHeld).toBe(history.permits);
     expect(left).toEqual({ held: 0, queued: 0 });
     // It was a test: all processes had their turn, also after what was done to them.

@@ -69,10 +69,10 @@ export class Worker {
     }
   }
 
-  /** What it held at that moment was taken from it. */
-  deprived(at: number): void {
+  /** What it held was taken from it, by a command that was sent at `from` and answered at `to`. */
+  deprived(from: number, to: number): void {
     for (const request of this.requests.values()) {
-      if (request.granted !== undefined && request.granted <= at) this.#end(request, at);
+      if (request.granted !== undefined && request.granted <= to) this.#end(request, from);
     }
   }
 
