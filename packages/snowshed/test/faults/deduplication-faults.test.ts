@@ -1,0 +1,181 @@
+// What becomes of effects when consumers, servers and connections fail at the worst moment.
+import type { PostgresTransaction } from "snowshed/postgres";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Database, write } from "../adapters/postgres/fixture.ts";
+import type { TcpProxy } from "../support/tcp-proxy.ts";
+import { startProxy } from "../support/tcp-proxy.ts";
+import type { DeliveryPlan } from "./deduplication-worker.ts";
+import { DeliveryWorker } from "./deduplication-worker.ts";
+
+let database: Database;
+let proxy: TcpProxy;
+beforeAll(async () => {
+  database = await Database.start();
+  await database.pool().query("create table naive (key text primary key)");
+  proxy = await startProxy(database.server.connection.port);
+}, 60_000);
+afterAll(async () => {
+  await proxy.stop();
+  await database.stop();
+});
+
+/** How often each of these events had its effect. */
+async function countsOf(keys: readonly string[]): Promise<number[]> {
+  const effects = await database.effects();
+  return keys.map((key) => effects.get(key) ?? 0);
+}
+
+/** Consumers that get all events; of the first `rounds` events, each kills one between its effect and its mark. */
+async function killed(kind: DeliveryPlan["kind"], rounds: number): Promise<number[]> {
+  const keys = Array.from({ length: 100 }, (_, index) => `${kind} killed ${index}`);
+  const at = Date.now();
+  const plan = { kind, connection: database.server.connection, name: `killed ${kind}`, keys, at };
+  const other = new DeliveryWorker({ ...plan, keys: keys.slice(rounds), seed: 1 });
+  const victims = keys.slice(0, rounds).map((key) => new DeliveryWorker({ ...plan, keys: [key], hold: key, seed: 0 }));
+  await Promise.all(
+    victims.map(async (victim) => {
+      await victim.held;
+      await victim.kill();
+    }),
+  );
+  const last = new DeliveryWorker({ ...plan, seed: 2 });
+  await Promise.all([other.done, last.done]);
+  return countsOf(keys);
+}
+
+test("kill -9 between effect and mark: each effect once", async () => {
+  const counts = await killed("postgres", 3);
+  expect(counts.filter((count) => count !== 1)).toEqual([]);
+}, 60_000);
+
+test("the same finds what a store does wrong that marks after the effect", async () => {
+  const counts = await killed("naive", 1);
+  expect(counts[0]).toBeGreaterThan(1);
+}, 60_000);
+
+interface Applying {
+  readonly apply: (key: string, effect: (transaction: PostgresTransaction) => Promise<unknown>) => Promise<string>;
+}
+
+/** Through the proxy. */
+function careful(): Applying {
+  const pool = database.pool({ port: proxy.port });
+  const store = database.store("proxied", { commandTimeout: 300, claimTimeout: 5000 }, pool);
+  const at = Date.now();
+  return { apply: async (key, effect) => (await store.apply({ key, at }, effect)).status };
+}
+
+function naive(): Applying {
+  const pool = database.pool({ port: proxy.port, query_timeout: 300 });
+  return {
+    apply: async (key, effect) => {
+      if ((await pool.query("select from naive where key = $1", [key])).rowCount === 1) return "duplicate";
+      await effect(pool);
+      await pool.query("insert into naive values ($1)", [key]);
+      return "applied";
+    },
+  };
+}
+
+/** Delivers it until it is done. */
+async function delivered(
+  store: Applying,
+  key: string,
+  fault: () => unknown,
+): Promise<{ codes: unknown[]; end: string }> {
+  const codes: unknown[] = [];
+  for (;;) {
+    try {
+      const end = await store.apply(key, async (transaction) => {
+        await write(transaction, key);
+        if (codes.length === 0) await fault();
+      });
+      return { codes, end };
+    } catch (error) {
+      codes.push((error as { code?: unknown }).code);
+      proxy.restore();
+    }
+    if (codes.length > 20) throw new Error(`never delivered: ${codes.join(" ")}`);
+  }
+}
+
+test("the answer to COMMIT is lost: it comes out by asking again, and nothing is applied twice", async () => {
+  const { codes, end } = await delivered(careful(), "answer lost", () => proxy.drop("down"));
+  expect([codes, end]).toEqual([["SNOWSHED_BACKEND_UNAVAILABLE"], "duplicate"]);
+  expect(await countsOf(["answer lost"])).toEqual([1]);
+});
+
+test("the COMMIT is lost on its way: applied by the next one", async () => {
+  const { codes, end } = await delivered(careful(), "commit lost", () => proxy.drop("up"));
+  expect([codes, end]).toEqual([["SNOWSHED_BACKEND_UNAVAILABLE"], "applied"]);
+  expect(await countsOf(["commit lost"])).toEqual([1]);
+});
+
+test("the connection is cut before COMMIT", async () => {
+  const { codes, end } = await delivered(careful(), "cut", () => proxy.cut());
+  expect([codes[0], end]).toEqual(["SNOWSHED_BACKEND_UNAVAILABLE", "applied"]);
+  expect(await countsOf(["cut"])).toEqual([1]);
+});
+
+test("a store that marks after the effect does not get through that", async () => {
+  for (const [key, fault] of [
+    ["naive cut", () => proxy.cut()],
+    ["naive lost", () => proxy.drop("up")],
+  ] as const) {
+    await delivered(naive(), key, fault);
+    expect(await countsOf([key])).toEqual([2]);
+  }
+});
+
+test("a server that is killed in the middle of transactions: each effect once", async () => {
+  const pool = database.pool();
+  const store = database.store("killed server", { commandTimeout: 2000 }, pool);
+  const at = Date.now();
+  const keys = Array.from({ length: 30 }, (_, index) => `server killed ${index}`);
+  let isOver = false;
+  const codes = new Set<unknown>();
+  const working = keys.map(async (key, index) => {
+    // One after the other, so that the server dies in the middle of some and between others.
+    await new Promise((resolve) => setTimeout(resolve, 10 * index));
+    for (;;) {
+      try {
+        await store.apply({ key, at }, async (transaction) => {
+          await write(transaction, key);
+          await new Promise((resolve) => setTimeout(resolve, 30));
+        });
+        return;
+      } catch (error) {
+        codes.add((error as { code?: unknown }).code);
+        if (isOver) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  });
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  await database.server.kill();
+  await database.server.start();
+  await Promise.all(working);
+  isOver = true;
+  expect([...codes]).toEqual(["SNOWSHED_BACKEND_UNAVAILABLE"]);
+  expect((await countsOf(keys)).filter((count) => count !== 1)).toEqual([]);
+}, 60_000);
+
+test("a machine that is gone without a word gives its events back", async () => {
+  const [gone, next] = [
+    database.store("gone", { idleTimeout: 300, commandTimeout: 300 }, database.pool({ port: proxy.port })),
+    database.store("gone", { claimTimeout: 20_000 }),
+  ];
+  const event = { key: "gone", at: Date.now() };
+  const call = gone.apply(event, async (transaction) => {
+    await write(transaction, "gone");
+    proxy.halfOpen();
+    await new Promise(() => {});
+  });
+  call.catch(() => {});
+  await expect.poll(() => proxy.open).toBeGreaterThan(0);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect((await next.apply(event, (transaction) => write(transaction, "gone"))).status).toBe("applied");
+  expect(await countsOf(["gone"])).toEqual([1]);
+  proxy.restore();
+  await expect(call).rejects.toMatchObject({ code: "SNOWSHED_BACKEND_UNAVAILABLE" });
+});
