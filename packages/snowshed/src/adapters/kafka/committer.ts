@@ -40,8 +40,10 @@ export class Committer {
   /** One after the other: an older position must not arrive behind a newer one. Never rejects. */
   async commit(works: Iterable<PartitionWork>): Promise<void> {
     while (this.#underWay !== null) await this.#underWay;
-    this.#underWay = this.#commit([...works]);
-    await this.#underWay;
+    const underWay = this.#commit([...works]);
+    this.#underWay = underWay;
+    await underWay;
+    this.#underWay = null;
   }
 
   async #commit(works: readonly PartitionWork[]): Promise<void> {
@@ -60,8 +62,6 @@ export class Committer {
     } catch (error) {
       this.failures++;
       this.#onFailure(error);
-    } finally {
-      this.#underWay = null;
     }
   }
 }
