@@ -20,9 +20,9 @@ const directions: Readonly<Record<string, readonly string[]>> = {
   overload: [...base, "concurrency"],
   throttle: core,
   diagnostics: core,
-  testing: core,
+  testing: [...core, "diagnostics"],
   delivery: core,
-  metrics: [...core, "throttle"],
+  metrics: [...core, "throttle", "diagnostics"],
   adapters: [...core, "throttle", "delivery", "metrics"],
 };
 

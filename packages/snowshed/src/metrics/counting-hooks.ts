@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { TaskRecord } from "../diagnostics/records.ts";
 import type { Hooks, ResourceKind, WatchedTask } from "../hooks.ts";
 
 /** Who is told what the hooks tell. @internal */
@@ -11,12 +12,6 @@ export interface Counter {
   taskEnded(group: string, outcome: "fulfilled" | "rejected" | "skipped"): void;
   /** Something in it failed. */
   failed(): void;
-}
-
-/** What a monitor writes down of a task. */
-interface TaskNote {
-  readonly scope: { readonly name: string };
-  readonly phase: "queued" | "running" | "ended";
 }
 
 interface WaitNote {
@@ -150,7 +145,6 @@ export class CountingHooks implements Hooks {
   }
 }
 
-function noteOf({ record }: WatchedTask): TaskNote | null {
-  const note = record as TaskNote | null;
-  return typeof note?.scope?.name === "string" ? note : null;
+function noteOf({ record }: WatchedTask): TaskRecord | null {
+  return record instanceof TaskRecord ? record : null;
 }

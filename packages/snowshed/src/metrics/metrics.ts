@@ -1,5 +1,8 @@
 import { systemClock } from "../clock.ts";
-import { checkFunction, checkInteger, invalidArgument } from "../errors.ts";
+import { activeMonitor } from "../diagnostics/active.ts";
+import { defaultGrace, searchKnots } from "../diagnostics/deadlock-watch.ts";
+import { Monitor } from "../diagnostics/monitor.ts";
+import { checkInteger, invalidArgument } from "../errors.ts";
 import { hooks, installHooks } from "../hooks.ts";
 import { isObject } from "../overload/inspection.ts";
 import { CountingHooks } from "./counting-hooks.ts";
@@ -17,23 +20,8 @@ export interface MetricsOptions {
   readonly maxNames?: number | undefined;
 }
 
-/** The monitor that `enable()` of `snowshed/diagnostics` returns. */
-export interface MonitorLike {
-  readonly preset: string;
-  /** When watching began, in milliseconds since the epoch. */
-  readonly since: number;
-}
-
-/** What it has for this package. */
-interface OwnMonitor {
-  /** The live ones. */
-  tasks(): Iterable<{ readonly scope: { readonly name: string } }>;
-  readonly totals: { readonly leaked: number; readonly deadlocks: number };
-  onStop(listener: () => void): void;
-}
-
 interface Watch {
-  readonly monitor: OwnMonitor;
+  readonly monitor: Monitor;
   readonly stop: () => void;
   /** How many leaks of it are counted. */
   leaked: number;
@@ -107,7 +95,7 @@ export class Metrics {
   /** Counters since the beginning, also of what is gone. As many as there are names: few. */
   readonly #totals = new Sheet();
   readonly #watched: WatchedCounts;
-  readonly #watches = new Map<MonitorLike, Watch>();
+  readonly #watches = new Map<Monitor, Watch>();
   readonly #gone = new FinalizationRegistry<Member | Whole>((entry) => this.#forget(entry));
 
   constructor(options: MetricsOptions = {}) {
@@ -172,17 +160,18 @@ export class Metrics {
    * callers wait, leaked tasks, deadlocks; and each resource that is made, as if it had been added. The function it returns
    * ends that, as does the end of the monitor.
    *
-   * `monitor` is what `enable()` of `snowshed/diagnostics` returns. Each of several `Metrics` may watch it; one that does
-   * already, goes on.
+   * `monitor` is what `enable()` of `snowshed/diagnostics` returned, and is enabled still, or it is refused
+   * (`SNOWSHED_INVALID_ARGUMENT`). Several `Metrics` may watch it; one that does already, goes on.
    */
-  watch(monitor: MonitorLike): () => void {
-    const own = Object(monitor) as OwnMonitor;
-    for (const method of ["tasks", "onStop"] as const) checkFunction(own[method], `monitor.${method}`);
+  watch(monitor: Monitor): () => void {
+    if (!(monitor instanceof Monitor)) throw invalidArgument(TypeError, "monitor", "what enable() returned", monitor);
     const before = this.#watches.get(monitor);
     if (before !== undefined) return before.stop;
     const inner = hooks;
-    if (inner === null) throw invalidArgument(TypeError, "monitor", "one that is enabled", monitor);
-    for (const { scope } of own.tasks()) this.#watched.taskAccepted(scope.name);
+    if (inner === null || activeMonitor() !== monitor) {
+      throw invalidArgument(RangeError, "monitor", "one that is enabled", monitor);
+    }
+    for (const { scope } of monitor.tasks()) this.#watched.taskAccepted(scope.name);
     const counting = new CountingHooks(inner, this.#watched, systemClock);
     installHooks(counting);
     const stop = (): void => {
@@ -193,9 +182,9 @@ export class Metrics {
       counting.counter = null;
       this.#watched.forgetLive();
     };
-    const watch: Watch = { monitor: own, stop, leaked: 0 };
+    const watch: Watch = { monitor, stop, leaked: 0 };
     this.#watches.set(monitor, watch);
-    own.onStop(() => {
+    monitor.onStop(() => {
       // The monitor cannot take itself out from below.
       if (hooks === counting) installHooks(null);
       stop();
@@ -218,7 +207,7 @@ export class Metrics {
     for (const watch of this.#watches.values()) {
       this.#attempt(() => {
         this.#countLeaks(watch);
-        now.put(described.deadlocks, [], watch.monitor.totals.deadlocks);
+        now.put(described.deadlocks, [], searchKnots(watch.monitor, defaultGrace).length);
       });
     }
     return now.families(this.#totals);
@@ -268,9 +257,7 @@ export class Metrics {
     this.#attempt(() => {
       const values: Value[] = [];
       member.reading.read(piece, (metric, value, extra) => {
-        const isRight = metric.type === "counter" ? value >= 0 && Number.isFinite(value) : !Number.isNaN(value);
-        if (typeof value !== "number" || !isRight) throw new RangeError(`${metric.name} is ${value}`);
-        values.push({ metric, value, extra });
+        values.push({ metric, value: checked(metric, value), extra });
       });
       // Only now: of one that throws half way, nothing is taken.
       this.#take(member, values, now);
@@ -295,7 +282,7 @@ export class Metrics {
   }
 
   #countLeaks(watch: Watch): void {
-    const { leaked } = watch.monitor.totals;
+    const { leaked } = watch.monitor;
     this.#totals.put(described.leakedTasks, [], leaked - watch.leaked);
     watch.leaked = leaked;
   }
@@ -311,6 +298,13 @@ export class Metrics {
   #countErrors(count: number): void {
     this.#totals.put(described.collectErrors, [], count);
   }
+}
+
+/** A value that can be shown. */
+function checked(metric: Metric, value: number): number {
+  const isRight = metric.type === "counter" ? value >= 0 && Number.isFinite(value) : !Number.isNaN(value);
+  if (typeof value === "number" && isRight) return value;
+  throw new RangeError(`${metric.name} is ${value}`);
 }
 
 function wasFound(entry: Member | Whole): boolean {
