@@ -24,7 +24,8 @@ export type ErrorCode =
   | "SNOWSHED_REPLICATION_FAILED"
   | "SNOWSHED_NO_IDENTITY"
   | "SNOWSHED_EVENT_EXPIRED"
-  | "SNOWSHED_LISTEN_FAILED";
+  | "SNOWSHED_LISTEN_FAILED"
+  | "SNOWSHED_LEAK_FOUND";
 
 const brand = Symbol.for("snowshed.error");
 

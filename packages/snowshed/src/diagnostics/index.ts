@@ -7,6 +7,7 @@ export { installDeadlockDetector } from "./deadlock-detector.ts";
 export { formatDump, formatProfile } from "./dump-text.ts";
 export type { EnableOptions } from "./enable.ts";
 export { disable, enable } from "./enable.ts";
+export type { NamePattern } from "./ignored-names.ts";
 export type { DetectLeaksOptions } from "./leak.ts";
 export { detectLeaks } from "./leak.ts";
 export type { ListenOptions } from "./listen.ts";

@@ -52,12 +52,13 @@ export function captureSite(below: (...values: never) => unknown): Site | null {
   return new Site(raw);
 }
 
-/** The folder of this library, unless it is bundled with what uses it: then its frames cannot be told apart. */
-const own = libraryFolder(import.meta.url);
+/** Where files of this library are, unless it is bundled with what uses it: then its frames cannot be told apart. */
+const own = libraryFolders(import.meta.url);
 
-function libraryFolder(url: string): string | null {
+function libraryFolders(url: string): readonly string[] {
   const folder = new URL("..", url).href;
-  return /\/(?:src|dist)\/$/.test(folder) ? folder : null;
+  // Test runners show frames of the built files as of the sources: by the source maps.
+  return /\/(?:src|dist)\/$/.test(folder) ? ["../src/", "../dist/"].map((path) => new URL(path, folder).href) : [];
 }
 
 function firstForeignFrame(stack: string): string | null {
@@ -65,10 +66,14 @@ function firstForeignFrame(stack: string): string | null {
   for (const line of stack.split("\n")) {
     const [, place] = /^\s*at (?:.*\()?((?:file:\/\/|\/|[A-Za-z]:\\|[\w.-]+:).*:\d+:\d+)\)?$/.exec(line) ?? [];
     if (place === undefined || place.startsWith("node:")) continue;
-    if (own !== null && asUrl(place).startsWith(own)) fallback ??= place;
+    if (isOwn(asUrl(place))) fallback ??= place;
     else return relative(place);
   }
   return fallback === null ? null : relative(fallback);
+}
+
+function isOwn(url: string): boolean {
+  return own.some((folder) => url.startsWith(folder));
 }
 
 function asUrl(place: string): string {
