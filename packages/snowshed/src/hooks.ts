@@ -11,7 +11,7 @@ export interface Hooks {
   resourceResized(resource: object, capacity: number): void;
   /**
    * Somebody has to wait for `weight` units of `resource`, or for the end of a group or wait group; `wait` is the
-   * identity of this wait. `patience`: the longest it can last, in milliseconds; `Infinity` if only a grant ends it;
+   * identity of this wait, an object of ours: the watcher may give it a property `record`. `patience`: the longest it can last, in milliseconds; `Infinity` if only a grant ends it;
    * `undefined` if something else may, at a time that is not known.
    */
   blocked(resource: object, weight: number, wait: object, patience?: number): void;

@@ -15,6 +15,7 @@ const base = ["errors.ts", "clock.ts", "duration.ts", "hooks.ts"];
 const core = [...base, "concurrency", "overload"];
 const directions: Readonly<Record<string, readonly string[]>> = {
   "index.ts": core,
+  "register.ts": ["diagnostics"],
   ...Object.fromEntries(base.map((file) => [file, base])),
   concurrency: base,
   overload: [...base, "concurrency"],

@@ -68,6 +68,11 @@ export function publishTaskEnd(task: TaskRecord, outcome: TaskEndMessage["outcom
   taskEnd.publish({ ...taskMessage(task), outcome, age: Math.max(0, now - task.createdAt) } satisfies TaskEndMessage);
 }
 
+/** Whether somebody listens to how long is waited. @internal */
+export function isResourceHeard(): boolean {
+  return resources.acquired.hasSubscribers;
+}
+
 /** @internal */
 export function publishResource(
   event: keyof typeof resources,

@@ -75,11 +75,11 @@ export function enable(preset: Preset, options: EnableOptions = {}): Monitor {
   disable();
   const monitor = new Monitor(plan);
   const guarded = new GuardedHooks(monitor.recorder, (error) => {
-    if (hooks === guarded) installHooks(null);
-    reportFailure("the monitor", error);
     monitor[Symbol.dispose]();
+    reportFailure("the monitor", error);
   });
   monitor.onStop(() => {
+    guarded.stop();
     if (hooks === guarded) installHooks(null);
     if (activeMonitor() === monitor) setActiveMonitor(null);
   });

@@ -7,7 +7,7 @@ import type { Hooks, ResourceKind, WatchedTask } from "../hooks.ts";
  * @internal
  */
 export class GuardedHooks implements Hooks {
-  readonly #inner: Hooks;
+  #inner: Hooks | null;
   readonly #onFailure: (error: unknown) => void;
 
   constructor(inner: Hooks, onFailure: (error: unknown) => void) {
@@ -15,9 +15,14 @@ export class GuardedHooks implements Hooks {
     this.#onFailure = onFailure;
   }
 
+  /** From now on nothing is passed on: somebody else's hooks may stand in front and still call. */
+  stop(): void {
+    this.#inner = null;
+  }
+
   resourceCreated(resource: object, kind: ResourceKind, name: string | undefined, capacity: number): void {
     try {
-      this.#inner.resourceCreated(resource, kind, name, capacity);
+      this.#inner?.resourceCreated(resource, kind, name, capacity);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -25,7 +30,7 @@ export class GuardedHooks implements Hooks {
 
   resourceResized(resource: object, capacity: number): void {
     try {
-      this.#inner.resourceResized(resource, capacity);
+      this.#inner?.resourceResized(resource, capacity);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -33,7 +38,7 @@ export class GuardedHooks implements Hooks {
 
   blocked(resource: object, weight: number, wait: object, patience?: number): void {
     try {
-      this.#inner.blocked(resource, weight, wait, patience);
+      this.#inner?.blocked(resource, weight, wait, patience);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -41,7 +46,7 @@ export class GuardedHooks implements Hooks {
 
   unblocked(resource: object, wait: object, granted: boolean): void {
     try {
-      this.#inner.unblocked(resource, wait, granted);
+      this.#inner?.unblocked(resource, wait, granted);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -49,7 +54,7 @@ export class GuardedHooks implements Hooks {
 
   acquired(resource: object, weight: number): void {
     try {
-      this.#inner.acquired(resource, weight);
+      this.#inner?.acquired(resource, weight);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -57,7 +62,7 @@ export class GuardedHooks implements Hooks {
 
   released(resource: object, weight: number): void {
     try {
-      this.#inner.released(resource, weight);
+      this.#inner?.released(resource, weight);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -65,7 +70,7 @@ export class GuardedHooks implements Hooks {
 
   calledOff(wait: object): void {
     try {
-      this.#inner.calledOff(wait);
+      this.#inner?.calledOff(wait);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -73,7 +78,7 @@ export class GuardedHooks implements Hooks {
 
   permitCreated(permit: object, resource: object, weight: number): void {
     try {
-      this.#inner.permitCreated(permit, resource, weight);
+      this.#inner?.permitCreated(permit, resource, weight);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -81,7 +86,7 @@ export class GuardedHooks implements Hooks {
 
   permitReleased(permit: object): void {
     try {
-      this.#inner.permitReleased(permit);
+      this.#inner?.permitReleased(permit);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -89,7 +94,7 @@ export class GuardedHooks implements Hooks {
 
   taskCreated(task: WatchedTask, scope: object, name: string): void {
     try {
-      this.#inner.taskCreated(task, scope, name);
+      this.#inner?.taskCreated(task, scope, name);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -97,7 +102,7 @@ export class GuardedHooks implements Hooks {
 
   taskStarted(task: WatchedTask): void {
     try {
-      this.#inner.taskStarted(task);
+      this.#inner?.taskStarted(task);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -105,12 +110,12 @@ export class GuardedHooks implements Hooks {
 
   runTask<T>(task: WatchedTask, body: () => T): T {
     // Not caught here: what the body throws is its own, and the watcher must run it once, whatever happens to itself.
-    return this.#inner.runTask(task, body);
+    return this.#inner === null ? body() : this.#inner.runTask(task, body);
   }
 
   taskPromise(task: WatchedTask, promise: Promise<unknown>): void {
     try {
-      this.#inner.taskPromise(task, promise);
+      this.#inner?.taskPromise(task, promise);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -118,7 +123,7 @@ export class GuardedHooks implements Hooks {
 
   taskEnded(task: WatchedTask, outcome: "fulfilled" | "rejected" | "skipped"): void {
     try {
-      this.#inner.taskEnded(task, outcome);
+      this.#inner?.taskEnded(task, outcome);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -126,7 +131,7 @@ export class GuardedHooks implements Hooks {
 
   awaited(scope: object): void {
     try {
-      this.#inner.awaited(scope);
+      this.#inner?.awaited(scope);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -134,7 +139,7 @@ export class GuardedHooks implements Hooks {
 
   sleepStarted(sleep: object, ms: number): void {
     try {
-      this.#inner.sleepStarted(sleep, ms);
+      this.#inner?.sleepStarted(sleep, ms);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -142,7 +147,7 @@ export class GuardedHooks implements Hooks {
 
   sleepEnded(sleep: object): void {
     try {
-      this.#inner.sleepEnded(sleep);
+      this.#inner?.sleepEnded(sleep);
     } catch (error) {
       this.#onFailure(error);
     }
@@ -150,7 +155,7 @@ export class GuardedHooks implements Hooks {
 
   misuse(code: string, detail: string): void {
     try {
-      this.#inner.misuse(code, detail);
+      this.#inner?.misuse(code, detail);
     } catch (error) {
       this.#onFailure(error);
     }

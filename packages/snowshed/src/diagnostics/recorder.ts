@@ -3,7 +3,7 @@ import type { Clock } from "../clock.ts";
 import { Queue } from "../concurrency/queue.ts";
 import type { Hooks, ResourceKind, WatchedTask } from "../hooks.ts";
 import { adopt } from "./adoption.ts";
-import { publishMisuse, publishResource, publishTaskEnd, publishTaskStart } from "./channels.ts";
+import { isResourceHeard, publishMisuse, publishResource, publishTaskEnd, publishTaskStart } from "./channels.ts";
 import { ResourceRecord, TaskRecord, WaitRecord } from "./records.ts";
 import type { Site } from "./site.ts";
 import { captureSite } from "./site.ts";
@@ -26,6 +26,14 @@ export interface RecorderFindings {
 
 /** At most so many sites are noted between two sweeps when they are sampled: it is the dearest part of a record. */
 const mostSites = 500;
+
+/**
+ * What the primitives name tasks and waits by, with its record on it: a WeakMap with an entry for each wait would cost the
+ * collector more than all the rest costs.
+ */
+interface Marked {
+  record?: object | null;
+}
 
 interface DroppedPermit {
   readonly resource: ResourceRecord;
@@ -61,8 +69,9 @@ export class Recorder implements Hooks {
   #unsited: number;
   #sitesLeft = mostSites;
   readonly #known = new WeakMap<object, ResourceRecord>();
-  readonly #waits = new WeakMap<object, WaitRecord>();
-  readonly #sleepers = new WeakMap<object, TaskRecord>();
+  /** The resource that was named last, until the next sweep: mostly it is the next one, too. */
+  #named: object | null = null;
+  #namedRecord: ResourceRecord | null = null;
   /** The wait that was granted last: what it got is reported right after. */
   #granted: WaitRecord | null = null;
   /** Who gives back next, if that is not who runs. */
@@ -91,11 +100,17 @@ export class Recorder implements Hooks {
     return now;
   }
 
+  /** The same, as exact as this recorder is: reading the clock is a good part of what a record costs. */
+  #now(): number {
+    return this.#exact || isResourceHeard() ? this.now() : this.time;
+  }
+
   /** To be called now and then: lets go of what must not be held for long. */
   sweep(): void {
     this.now();
     this.#sitesLeft = mostSites;
     this.#granted = this.#calledOff = null;
+    this.#named = this.#namedRecord = null;
     for (const site of this.sites) site.format();
     this.sites = [];
   }
@@ -122,22 +137,23 @@ export class Recorder implements Hooks {
   }
 
   blocked(resource: object, weight: number, wait: object, patience?: number): void {
-    const record = this.#known.get(resource) ?? this.#adopt(resource, 0);
+    const record = this.#resourceOf(resource, 0);
     const task = this.currentTask;
-    const entry = new WaitRecord(record, weight, task, this.now(), patience);
+    const entry = new WaitRecord(this, record, weight, task, this.#now(), patience);
     if (record.isScope) {
       record.awaited = true;
       this.#list(record);
     }
     record.waits.push(entry);
-    this.#waits.set(wait, entry);
+    (wait as Marked).record = entry;
     publishResource("blocked", record, weight, task, 0);
   }
 
   unblocked(_resource: object, wait: object, granted: boolean): void {
-    const entry = this.#waits.get(wait);
-    if (entry === undefined) return;
+    const entry = this.#waitOf(wait);
+    if (entry === null || !entry.lasts) return;
     const { resource } = entry;
+    entry.lasts = false;
     resource.waits.remove(entry);
     entry.leaveTask();
     if (granted) this.#granted = entry;
@@ -145,7 +161,7 @@ export class Recorder implements Hooks {
   }
 
   acquired(resource: object, weight: number): void {
-    const record = this.#known.get(resource) ?? this.#adopt(resource, -weight);
+    const record = this.#resourceOf(resource, -weight);
     const granted = this.#granted;
     this.#granted = null;
     let task: TaskRecord | null;
@@ -153,37 +169,26 @@ export class Recorder implements Hooks {
     if (granted !== null && granted.resource === record) {
       ({ task } = granted);
       if (task !== null && task.phase === "ended") task = null;
-      waited = this.now() - granted.since;
+      waited = Math.max(0, this.#now() - granted.since);
     } else task = this.currentTask;
-    record.held += weight;
-    if (weight > 0) {
-      record.holders.set(task, (record.holders.get(task) ?? 0) + weight);
-      task?.hold(record, weight);
-    }
+    if (weight > 0) record.hold(task, weight);
     publishResource("acquired", record, weight, task, waited);
   }
 
   released(resource: object, weight: number): void {
-    const record = this.#known.get(resource) ?? this.#adopt(resource, weight);
+    const record = this.#resourceOf(resource, weight);
     const task = this.#calledOff ?? this.currentTask;
     this.#calledOff = null;
-    record.held = Math.max(0, record.held - weight);
-    let left = weight - this.#take(record, task, weight);
-    if (left > 0) {
-      for (const holder of record.holders.keys()) {
-        left -= this.#take(record, holder, left);
-        if (left === 0) break;
-      }
-    }
+    record.giveBack(task, weight);
     publishResource("released", record, weight, task, 0);
   }
 
   calledOff(wait: object): void {
-    this.#calledOff = this.#waits.get(wait)?.task ?? null;
+    this.#calledOff = this.#waitOf(wait)?.task ?? null;
   }
 
   permitCreated(permit: object, resource: object, weight: number): void {
-    const record = this.#known.get(resource) ?? this.#adopt(resource, 0);
+    const record = this.#resourceOf(resource, 0);
     const site = this.#siteEvery === 1 ? this.#note(captureSite(this.permitCreated)) : null;
     this.#permits.register(permit, { resource: record, weight, site }, permit);
   }
@@ -193,9 +198,11 @@ export class Recorder implements Hooks {
   }
 
   taskCreated(task: WatchedTask, scope: object, name: string): void {
-    const owner = this.#known.get(scope) ?? this.#adopt(scope, 0);
-    const now = this.#exact ? Math.floor(this.now()) : this.time;
-    const record = new TaskRecord(++this.#lastTask, name, owner, this, this.currentTask, now);
+    const owner = this.#resourceOf(scope, 0);
+    const number = ++this.#lastTask;
+    // Now and then also between sweeps: with many tasks the time is right, with few it may be a second old.
+    if (!this.#exact && number % 64 === 0) this.now();
+    const record = new TaskRecord(number, name, owner, this, this.currentTask, Math.floor(this.#now()));
     task.record = record;
     this.started++;
     this.tasks.push(record);
@@ -214,7 +221,7 @@ export class Recorder implements Hooks {
     const record = this.#recordOf(task);
     if (record === null) return;
     record.phase = "running";
-    record.startedAt = this.#exact ? Math.floor(this.now()) : this.time;
+    record.startedAt = Math.floor(this.#now());
     publishTaskStart(record);
   }
 
@@ -250,7 +257,10 @@ export class Recorder implements Hooks {
     const record = this.#recordOf(task);
     if (record === null || record.phase === "ended") return;
     const { scope } = record;
-    if (record.holding !== null || record.others !== null) this.#disown(record);
+    if (record.holding !== null) {
+      this.#findings.exitedHolding(record);
+      for (let { holding } = record; holding !== null; { holding } = record) holding.resource.disown(holding);
+    }
     record.phase = "ended";
     for (let wait = record.wait; wait !== null; wait = record.wait) {
       wait.leaveTask();
@@ -280,21 +290,34 @@ export class Recorder implements Hooks {
     const task = this.currentTask;
     if (task === null) return;
     task.sleeps++;
-    this.#sleepers.set(sleep, task);
+    (sleep as Marked).record = task;
   }
 
   sleepEnded(sleep: object): void {
-    const task = this.#sleepers.get(sleep);
-    if (task !== undefined) task.sleeps--;
+    const task = this.#recordOf(sleep);
+    if (task !== null) task.sleeps--;
   }
 
   misuse(code: string, detail: string): void {
     publishMisuse(code, detail, this.currentTask);
   }
 
-  #recordOf({ record }: WatchedTask): TaskRecord | null {
-    const known = record as TaskRecord | null;
-    return known !== null && known.writer === this ? known : null;
+  #recordOf({ record }: Marked): TaskRecord | null {
+    const known = record as TaskRecord | null | undefined;
+    return known?.writer === this ? known : null;
+  }
+
+  #waitOf({ record }: Marked): WaitRecord | null {
+    const known = record as WaitRecord | null | undefined;
+    return known?.writer === this ? known : null;
+  }
+
+  #resourceOf(resource: object, change: number): ResourceRecord {
+    if (resource !== this.#named) {
+      this.#namedRecord = this.#known.get(resource) ?? this.#adopt(resource, change);
+      this.#named = resource;
+    }
+    return this.#namedRecord!;
   }
 
   #enroll(resource: object, record: ResourceRecord): void {
@@ -309,34 +332,11 @@ export class Recorder implements Hooks {
   #adopt(resource: object, change: number): ResourceRecord {
     const { kind, name, capacity, held } = adopt(resource);
     const record = new ResourceRecord(++this.#lastResource, kind, name, capacity);
-    record.held = Math.max(0, held + change);
-    if (record.held > 0) record.holders.set(null, record.held);
+    record.hold(null, Math.max(0, held + change));
     // Whether somebody asked for the end of a scope before, nobody knows.
     record.awaited = true;
     this.#enroll(resource, record);
     return record;
-  }
-
-  #take(resource: ResourceRecord, holder: TaskRecord | null, atMost: number): number {
-    const has = resource.holders.get(holder);
-    if (has === undefined) return 0;
-    const taken = Math.min(has, atMost);
-    if (taken === has) resource.holders.delete(holder);
-    else resource.holders.set(holder, has - taken);
-    holder?.hold(resource, -taken);
-    return taken;
-  }
-
-  /** What an ended task still holds is from now on held by nobody who is known. */
-  #disown(task: TaskRecord): void {
-    const { holds } = task;
-    if (holds.size === 0) return;
-    this.#findings.exitedHolding(task);
-    for (const [resource, weight] of holds) {
-      resource.holders.delete(task);
-      resource.holders.set(null, (resource.holders.get(null) ?? 0) + weight);
-    }
-    task.holding = task.others = null;
   }
 
   #list(scope: ResourceRecord): void {

@@ -26,10 +26,8 @@ export class TaskRecord implements QueueNode<TaskRecord> {
   wait: WaitRecord | null = null;
   waits = 0;
   sleeps = 0;
-  /** One resource that it holds units of; of the others those in `others`. Most tasks never hold a second one. */
-  holding: ResourceRecord | null = null;
-  holdingWeight = 0;
-  others: Map<ResourceRecord, number> | null = null;
+  /** What it holds; the rest by `next`. */
+  holding: Holding | null = null;
   /** Only while it is young, see `Monitor.weaken()`. */
   promise: Promise<unknown> | null = null;
   /** It has lived long enough to be looked at closely. */
@@ -64,8 +62,8 @@ export class TaskRecord implements QueueNode<TaskRecord> {
 
   /** What it holds: a copy. */
   get holds(): ReadonlyMap<ResourceRecord, number> {
-    const held = new Map(this.others);
-    if (this.holding !== null) held.set(this.holding, this.holdingWeight);
+    const held = new Map<ResourceRecord, number>();
+    for (let { holding } = this; holding !== null; holding = holding.next) held.set(holding.resource, holding.weight);
     return held;
   }
 
@@ -73,21 +71,23 @@ export class TaskRecord implements QueueNode<TaskRecord> {
   site(): string | null {
     return this.madeAt?.text ?? null;
   }
+}
 
-  /** Adds to what it holds; takes away with a negative weight. */
-  hold(resource: ResourceRecord, weight: number): void {
-    if (this.holding === null && !this.others?.has(resource)) this.holding = resource;
-    if (this.holding === resource) {
-      this.holdingWeight += weight;
-      if (this.holdingWeight <= 0) {
-        this.holding = null;
-        this.holdingWeight = 0;
-      }
-      return;
-    }
-    const sum = (this.others?.get(resource) ?? 0) + weight;
-    if (sum > 0) (this.others ??= new Map()).set(resource, sum);
-    else this.others?.delete(resource);
+/** Units of a resource in the hands of a task. @internal */
+export class Holding implements QueueNode<Holding> {
+  before: Holding | null = null;
+  after: Holding | null = null;
+  readonly resource: ResourceRecord;
+  readonly task: TaskRecord;
+  weight = 0;
+  /** What else the task holds. */
+  next: Holding | null;
+
+  constructor(resource: ResourceRecord, task: TaskRecord) {
+    this.resource = resource;
+    this.task = task;
+    this.next = task.holding;
+    task.holding = this;
   }
 }
 
@@ -103,8 +103,10 @@ export class ResourceRecord implements QueueNode<ResourceRecord> {
   held = 0;
   /** In the order they came. */
   readonly waits: Queue<WaitRecord> = new Queue();
-  /** Who has held longest comes first; `null` stands for all that nobody is known to hold. */
-  readonly holders: Map<TaskRecord | null, number> = new Map();
+  /** Who has held longest comes first. Lists, not maps: they change with every acquire. */
+  readonly holdings: Queue<Holding> = new Queue();
+  /** What is held, and not known by whom. */
+  unowned = 0;
   /** Tasks that live in it. */
   live = 0;
   /** Of a scope: somebody has asked for its end. */
@@ -128,6 +130,72 @@ export class ResourceRecord implements QueueNode<ResourceRecord> {
     this.capacity = capacity;
   }
 
+  /** Who holds how much of it; `null` stands for those who are not known. A copy. */
+  get holders(): ReadonlyMap<TaskRecord | null, number> {
+    const holders = new Map<TaskRecord | null, number>();
+    if (this.unowned > 0) holders.set(null, this.unowned);
+    for (let each = this.holdings.head; each !== null; each = each.after) holders.set(each.task, each.weight);
+    return holders;
+  }
+
+  /** `weight` more is held by `task`. */
+  hold(task: TaskRecord | null, weight: number): void {
+    this.held += weight;
+    if (task === null) {
+      this.unowned += weight;
+      return;
+    }
+    let holding = this.#holdingOf(task);
+    if (holding === null) {
+      holding = new Holding(this, task);
+      this.holdings.push(holding);
+    }
+    holding.weight += weight;
+  }
+
+  /** `weight` less is held: by `task`, as far as it holds some, else by nobody who is known, else by who held longest. */
+  giveBack(task: TaskRecord | null, weight: number): void {
+    this.held = Math.max(0, this.held - weight);
+    let left = weight;
+    if (task !== null) {
+      const own = this.#holdingOf(task);
+      if (own !== null) left -= this.#take(own, left);
+    }
+    const unowned = Math.min(left, this.unowned);
+    this.unowned -= unowned;
+    left -= unowned;
+    for (let oldest = this.holdings.head; left > 0 && oldest !== null; oldest = this.holdings.head) {
+      left -= this.#take(oldest, left);
+    }
+  }
+
+  /** `task` has ended: what it holds is from now on held by nobody who is known. */
+  disown(holding: Holding): void {
+    this.unowned += this.#take(holding, holding.weight);
+  }
+
+  #holdingOf(task: TaskRecord): Holding | null {
+    let { holding } = task;
+    while (holding !== null && holding.resource !== this) holding = holding.next;
+    return holding;
+  }
+
+  #take(holding: Holding, atMost: number): number {
+    if (holding.weight > atMost) {
+      holding.weight -= atMost;
+      return atMost;
+    }
+    this.holdings.remove(holding);
+    const { task, weight } = holding;
+    if (task.holding === holding) task.holding = holding.next;
+    else {
+      let other = task.holding;
+      while (other !== null && other.next !== holding) other = other.next;
+      if (other !== null) other.next = holding.next;
+    }
+    return weight;
+  }
+
   /** Tasks live in it. */
   get isScope(): boolean {
     return this.kind === "group" || this.kind === "wait-group" || this.kind === "map";
@@ -149,8 +217,10 @@ export class ResourceRecord implements QueueNode<ResourceRecord> {
 export class WaitRecord implements QueueNode<WaitRecord> {
   before: WaitRecord | null = null;
   after: WaitRecord | null = null;
+  readonly writer: object;
   readonly resource: ResourceRecord;
   readonly weight: number;
+  lasts = true;
   /** Who; `null` if that is not known, or has ended meanwhile. */
   task: TaskRecord | null;
   readonly since: number;
@@ -163,12 +233,14 @@ export class WaitRecord implements QueueNode<WaitRecord> {
   newer: WaitRecord | null = null;
 
   constructor(
+    writer: object,
     resource: ResourceRecord,
     weight: number,
     task: TaskRecord | null,
     since: number,
     patience: number | undefined,
   ) {
+    this.writer = writer;
     this.resource = resource;
     this.weight = weight;
     this.task = task;

@@ -58,7 +58,7 @@ const own = libraryFolders(import.meta.url);
 function libraryFolders(url: string): readonly string[] {
   const folder = new URL("..", url).href;
   // Test runners show frames of the built files as of the sources: by the source maps.
-  return /\/(?:src|dist)\/$/.test(folder) ? ["../src/", "../dist/"].map((path) => new URL(path, folder).href) : [];
+  return /\/(?:src|dist)\/$/.test(folder) ? ["../src/", "../dist/"].map((each) => new URL(each, folder).href) : [];
 }
 
 function firstForeignFrame(stack: string): string | null {

@@ -134,16 +134,15 @@ function taskSnapshot(task: TaskRecord, now: number): TaskSnapshot {
 }
 
 function holdingsOf(task: TaskRecord): TaskSnapshot["held"] {
-  if (task.holding === null && task.others === null) return [];
+  if (task.holding === null) return [];
   return Array.from(task.holds, ([resource, weight]) => ({ resource: resource.id, weight }));
 }
 
 function waitSnapshot({ resource, weight, since: began, deadline }: WaitRecord, now: number): WaitSnapshot {
-  const { id, kind, name, holders } = resource;
+  const { id, kind, name, holdings } = resource;
   const heldBy: number[] = [];
-  for (const holder of holders.keys()) {
-    if (heldBy.length >= mostHolders.wait) break;
-    if (holder !== null) heldBy.push(holder.id);
+  for (let holding = holdings.head; holding !== null && heldBy.length < mostHolders.wait; holding = holding.after) {
+    heldBy.push(holding.task.id);
   }
   const left = deadline === null ? null : Math.max(0, Math.round(deadline - now));
   return { resource: id, kind, name, weight, age: since(began, now), deadline: left, heldBy };
