@@ -19,3 +19,11 @@ export type {
   PostgresResult,
   PostgresTransaction,
 } from "./postgres-like.ts";
+export { Outbox } from "./outbox.ts";
+export type { OutboxOptions } from "./outbox.ts";
+export type { OutboxDraft, OutboxEvent } from "./outbox-event.ts";
+export { OutboxRelay } from "./outbox-relay.ts";
+export type { OutboxBacklog, OutboxInspection } from "./outbox-relay.ts";
+export type { OutboxRelayOptions } from "./outbox-relay-options.ts";
+export { outboxSchema } from "./outbox-schema.ts";
+export type { OutboxSchemaOptions } from "./outbox-schema.ts";
