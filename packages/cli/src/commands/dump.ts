@@ -27,9 +27,7 @@ export function dumpCommand(host: CommandHost): Command {
     .option("-o, --output <file>", "a new file that only you can read; default: stdout")
     .addOption(limitOption(10_000, "tasks"))
     .option("--inspector", "also when its event loop is blocked")
-    .addOption(
-      new Option("--inspector-port <port>", "where its inspector opens").argParser(count(1)).default(9229),
-    )
+    .addOption(new Option("--inspector-port <port>", "where its inspector opens").argParser(count(1)).default(9229))
     .addHelpText("after", epilogue)
     .action((id: string | undefined, flags: Flags) =>
       looking(host, async () => {

@@ -2,7 +2,16 @@ import { Option } from "commander";
 import type { Command } from "commander";
 import type { ProfileKind } from "../diagnostics/dump-types.ts";
 import type { CommandHost, LookFlags } from "./look-options.ts";
-import { exitCodes, kindOption, limitOption, lookCommand, looking, pidText, processId, processOf } from "./look-options.ts";
+import {
+  exitCodes,
+  kindOption,
+  limitOption,
+  lookCommand,
+  looking,
+  pidText,
+  processId,
+  processOf,
+} from "./look-options.ts";
 import { checkTimeout } from "./look-options.ts";
 
 // The commands that show a process once: ps, tree, profile, deadlocks.
@@ -44,7 +53,10 @@ export function treeCommand(host: CommandHost): Command {
 }
 
 export function profileCommand(host: CommandHost): Command {
-  return lookCommand("profile", "The tasks of a process, counted by what they are, what they wait for and where they began.")
+  return lookCommand(
+    "profile",
+    "The tasks of a process, counted by what they are, what they wait for and where they began.",
+  )
     .argument("[pid]", pidText, processId)
     .addOption(kindOption())
     .addOption(limitOption(50, "groups"))

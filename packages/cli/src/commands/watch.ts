@@ -17,7 +17,9 @@ export function watchCommand(host: CommandHost): Command {
     .argument("[pid]", pidText, processId)
     .addOption(kindOption())
     .addOption(
-      new Option("-i, --interval <duration>", "between two frames: 250ms to 1m").argParser(duration).default(1000, "1s"),
+      new Option("-i, --interval <duration>", "between two frames: 250ms to 1m")
+        .argParser(duration)
+        .default(1000, "1s"),
     )
     .addOption(new Option("-c, --count <frames>", "end after so many frames").argParser(count(1)))
     .addHelpText("after", epilogue)

@@ -83,12 +83,7 @@ export function resourcesText(resources: readonly ResourceSnapshot[], limit: num
   if (used.length === 0) return [];
   const rows = used
     .slice(0, limit)
-    .map(({ kind, name, held, capacity, pending }) => [
-      kind,
-      name,
-      `${held}/${capacity ?? "∞"}`,
-      String(pending),
-    ]);
+    .map(({ kind, name, held, capacity, pending }) => [kind, name, `${held}/${capacity ?? "∞"}`, String(pending)]);
   const lines = table([["kind", "resource", "held", "pending"], ...rows], ["held", "pending"]);
   return lines.map((line, row) => {
     if (row === 0) return colors.dim(line);
@@ -153,7 +148,8 @@ export class Names {
     const task = this.#tasks.get(id);
     if (task === undefined) return `  #${id}`;
     const wait = task.wait === null ? task.state : `waits ${span(task.wait.age)} for ${this.wait(task)}`;
-    const holds = task.held.length === 0 ? "" : `; it holds ${task.held.map((each) => this.#label(each.resource)).join(", ")}`;
+    const holds =
+      task.held.length === 0 ? "" : `; it holds ${task.held.map((each) => this.#label(each.resource)).join(", ")}`;
     const site = task.site === null ? "" : `\n      made at ${task.site}`;
     return `  ${this.task(id)} ${wait}${holds}${site}`;
   }

@@ -3,14 +3,17 @@ import { LookFailure } from "./look-failure.ts";
 
 interface CallFrame {
   readonly functionName: string;
-  readonly url: string;
-  readonly location: { readonly lineNumber: number; readonly columnNumber?: number };
+  readonly location: { readonly scriptId: string; readonly lineNumber: number; readonly columnNumber?: number };
 }
 
 interface Message {
   readonly id?: number;
   readonly method?: string;
-  readonly params?: { readonly callFrames?: readonly CallFrame[] };
+  readonly params?: {
+    readonly callFrames?: readonly CallFrame[];
+    readonly scriptId?: string;
+    readonly url?: string;
+  };
   readonly result?: { readonly result?: { readonly value?: unknown } };
 }
 
@@ -18,6 +21,8 @@ interface Message {
 export class InspectorSession {
   readonly #socket: WebSocket;
   readonly #answers = new Map<number, (message: Message) => void>();
+  /** Where scripts are, by their numbers. */
+  readonly #urls = new Map<string, string>();
   #paused: (frames: readonly CallFrame[]) => void = () => {};
   #number = 0;
 
@@ -64,8 +69,8 @@ export class InspectorSession {
     const frames = await within(paused, timeout);
     // It goes on with this, and a pause that has not come yet never does.
     await within(this.#send("Debugger.disable", {}), timeout);
-    return (frames ?? []).map(({ functionName, url, location }) => {
-      const place = `${url}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1}`;
+    return (frames ?? []).map(({ functionName, location: { scriptId, lineNumber, columnNumber = 0 } }) => {
+      const place = `${this.#urls.get(scriptId) ?? "?"}:${lineNumber + 1}:${columnNumber + 1}`;
       return functionName === "" ? place : `${functionName} (${place})`;
     });
   }
@@ -93,6 +98,9 @@ export class InspectorSession {
       this.#answers.delete(message.id);
     } else if (message.method === "Debugger.paused") {
       this.#paused(message.params?.callFrames ?? []);
+    } else if (message.method === "Debugger.scriptParsed") {
+      const { scriptId = "", url = "" } = message.params ?? {};
+      this.#urls.set(scriptId, url === "" ? "?" : url);
     }
   }
 }

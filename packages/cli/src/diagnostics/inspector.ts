@@ -25,6 +25,8 @@ export interface Inspected {
 
 const host = "127.0.0.1";
 const close = "(globalThis.process._debugEnd ?? globalThis.process.getBuiltinModule('node:inspector').close)()";
+/** The signal is heard twice: at once, and by the event loop when it is free, which would open what was closed. */
+const closeAgain = `globalThis.setImmediate(() => globalThis.setTimeout(() => ${close}, 50).unref?.())`;
 
 /**
  * A dump of a process with a blocked event loop. The thread of the inspector can interrupt code that computes, where
@@ -48,7 +50,7 @@ export async function inspect(options: InspectorOptions): Promise<Inspected> {
     dump = await read(session, options);
   } finally {
     // A process that does not answer does this as soon as it can.
-    if (!wasOpen) session.run(close);
+    if (!wasOpen) session.run(`${closeAgain}; ${close}`);
     await session.close();
     if (!wasOpen) isAsBefore = await isClosed(port, timeout);
   }

@@ -59,7 +59,11 @@ async function greet(watched: Watched, timeout: number) {
 }
 
 function processesText(
-  rows: readonly { readonly watched: Watched; readonly hello: Hello | undefined; readonly problem: string | undefined }[],
+  rows: readonly {
+    readonly watched: Watched;
+    readonly hello: Hello | undefined;
+    readonly problem: string | undefined;
+  }[],
   colors: ReturnType<typeof createColors>,
 ): string {
   const head = ["pid", "up", "tasks", "leaked", "deadlocks", "preset", "program"];

@@ -70,7 +70,8 @@ function frameLines(
   const room = Math.max(2, left - table.length - warnings.length - 1);
   lines.push("", colors.underline(fit(title, columns)), ...groups.slice(0, room));
   if (table.length > 0) lines.push("", ...table);
-  for (const { code, message, count } of warnings.slice(-3)) lines.push(colors.yellow(fit(`${code} ${message} (${count})`, columns)));
+  for (const { code, message, count } of warnings.slice(-3))
+    lines.push(colors.yellow(fit(`${code} ${message} (${count})`, columns)));
   return lines;
 }
 

@@ -92,7 +92,12 @@ class Watch {
     const onInterrupt = (): void => this.#stop(exitCodeOfSignal(interrupt?.reason));
     interrupt?.addEventListener("abort", onInterrupt);
     if (interrupt?.aborted === true) onInterrupt();
-    if (!json) this.#screen = new Screen(this.#io, (key) => this.#press(key), () => this.#draw());
+    if (!json)
+      this.#screen = new Screen(
+        this.#io,
+        (key) => this.#press(key),
+        () => this.#draw(),
+      );
     try {
       while (this.#ended === undefined) await Promise.race([this.#step(), ended]);
     } finally {
