@@ -42,7 +42,7 @@ export const platformatic: KafkaClientKind = {
   },
 };
 
-export const kafkajs: KafkaClientKind = {
+const kafkajs: KafkaClientKind = {
   name: "kafkajs",
   consumer: async (brokers, groupId) => {
     const kafka = new Kafka({ brokers, clientId: `consumer-${made++}`, logLevel: logLevel.NOTHING });
