@@ -8,6 +8,8 @@ import { createRequire } from "node:module";
 import * as snowshed from "snowshed";
 import * as etcd from "snowshed/etcd";
 import * as http from "snowshed/http";
+import * as otel from "snowshed/otel";
+import * as prometheus from "snowshed/prometheus";
 import * as redis from "snowshed/redis";
 import * as testing from "snowshed/testing";
 import * as throttle from "snowshed/throttle";
@@ -140,6 +142,13 @@ server.close();
 server.closeAllConnections();
 await closed;
 
+const metrics = new prometheus.Metrics();
+metrics.add(new Limiter({ algorithm: fixed(3), name: "smoke" }));
+const { contentType, body: exposed } = prometheus.exposition(metrics, "application/openmetrics-text");
+equal([contentType.split(";")[0], exposed.endsWith("# EOF\n")], ["application/openmetrics-text", true]);
+equal(exposed.includes('snowshed_limiter_limit{name="smoke"} 3\n'), true);
+throws(() => otel.observeMetrics(/** @type {never} */ ({}), metrics), { code: "SNOWSHED_INVALID_ARGUMENT" });
+
 // What needs a server is only loaded, and refuses what is no client of one.
 const noClient = /** @type {never} */ (/** @type {unknown} */ ({}));
 throws(() => new redis.RedisSemaphore(noClient, "jobs", { permits: 1 }), { code: "SNOWSHED_INVALID_ARGUMENT" });
@@ -151,6 +160,8 @@ if (!("Deno" in globalThis)) {
   equal(require("snowshed"), snowshed);
   equal(require("snowshed/etcd"), etcd);
   equal(require("snowshed/http"), http);
+  equal(require("snowshed/otel"), otel);
+  equal(require("snowshed/prometheus"), prometheus);
   equal(require("snowshed/redis"), redis);
   equal(require("snowshed/testing"), testing);
   equal(require("snowshed/throttle"), throttle);

@@ -1,12 +1,15 @@
 import type { Clock } from "../clock.ts";
 import { TaskRecord } from "../diagnostics/records.ts";
 import type { Hooks, ResourceKind, WatchedTask } from "../hooks.ts";
+import type { WaitCounts } from "./wait-counts.ts";
 
 /** Who is told what the hooks tell. @internal */
 export interface Counter {
   /** A resource was made, or seen for the first time. */
   seen(resource: object): void;
-  waited(resource: object, kind: ResourceKind | undefined, granted: boolean, milliseconds: number): void;
+  /** Where waits for `resource` are counted. */
+  placeOf(resource: object, kind: ResourceKind | undefined): Place;
+  waited(place: Place, granted: boolean, milliseconds: number): void;
   taskAccepted(group: string): void;
   taskBegan(group: string): void;
   taskEnded(group: string, outcome: "fulfilled" | "rejected" | "skipped"): void;
@@ -14,7 +17,16 @@ export interface Counter {
   failed(): void;
 }
 
+/** Those of all resources of one kind and name. @internal */
+export interface Place {
+  readonly kind: string;
+  readonly name: string;
+  readonly granted: WaitCounts;
+  readonly givenUp: WaitCounts;
+}
+
 interface WaitNote {
+  readonly place: Place;
   readonly since: number;
 }
 
@@ -30,6 +42,7 @@ export class CountingHooks implements Hooks {
   counter: Counter | null;
   readonly #clock: Clock;
   readonly #kinds = new WeakMap<object, ResourceKind>();
+  readonly #places = new WeakMap<object, Place>();
   readonly #waits = new WeakMap<object, WaitNote>();
 
   constructor(inner: Hooks, counter: Counter, clock: Clock) {
@@ -47,8 +60,13 @@ export class CountingHooks implements Hooks {
   blocked(resource: object, weight: number, wait: object, patience?: number): void {
     this.inner.blocked(resource, weight, wait, patience);
     this.#tell((counter) => {
-      counter.seen(resource);
-      this.#waits.set(wait, { since: this.#clock.now() });
+      let place = this.#places.get(resource);
+      if (place === undefined) {
+        place = counter.placeOf(resource, this.#kinds.get(resource));
+        this.#places.set(resource, place);
+        counter.seen(resource);
+      }
+      this.#waits.set(wait, { place, since: this.#clock.now() });
     });
   }
 
@@ -57,11 +75,7 @@ export class CountingHooks implements Hooks {
     const note = this.#waits.get(wait);
     // Else it began before there was somebody to count it.
     if (note === undefined) return;
-    this.#waits.delete(wait);
-    this.#tell((counter) => {
-      const milliseconds = Math.max(0, this.#clock.now() - note.since);
-      counter.waited(resource, this.#kinds.get(resource), granted, milliseconds);
-    });
+    this.#tell((counter) => counter.waited(note.place, granted, Math.max(0, this.#clock.now() - note.since)));
   }
 
   taskCreated(task: WatchedTask, scope: object, name: string): void {

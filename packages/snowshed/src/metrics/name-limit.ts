@@ -21,6 +21,7 @@ export class NameLimit {
 
   label(name: string | undefined): string {
     if (name === undefined || name === "") return unnamed;
+    if (this.#names.has(name)) return name;
     // Half of a pair of code units is no text in UTF-8: two such names would be the same there.
     const short = name.slice(0, longest).replaceAll(/\p{Surrogate}/gu, "\uFFFD");
     if (short === unnamed || short === other || this.#names.has(short)) return short;

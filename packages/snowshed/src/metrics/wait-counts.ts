@@ -9,11 +9,13 @@ export class WaitCounts implements HistogramCounts {
   readonly counts: number[] = Array.from({ length: waitBounds.length + 1 }, () => 0);
   /** Seconds. */
   sum = 0;
+  isEmpty = true;
 
   add(seconds: number): void {
     let bucket = 0;
     while (bucket < waitBounds.length && seconds > waitBounds[bucket]!) bucket++;
     this.counts[bucket]!++;
     this.sum += seconds;
+    this.isEmpty = false;
   }
 }

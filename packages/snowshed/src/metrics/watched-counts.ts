@@ -1,5 +1,5 @@
 import type { ResourceKind } from "../hooks.ts";
-import type { Counter } from "./counting-hooks.ts";
+import type { Counter, Place } from "./counting-hooks.ts";
 import * as described from "./descriptions.ts";
 import type { NameLimit } from "./name-limit.ts";
 import { kindOf, nameOf } from "./readings.ts";
@@ -15,11 +15,6 @@ interface GroupCounts {
   skipped: number;
 }
 
-interface Waits {
-  readonly labels: readonly [kind: string, name: string, outcome: string];
-  readonly counts: WaitCounts;
-}
-
 /** Told of each wait that has ended. @internal */
 export type WaitListener = (seconds: number, labels: Record<string, string>) => void;
 
@@ -31,7 +26,7 @@ export class WatchedCounts implements Counter {
   readonly #groupNames: NameLimit;
   readonly #names: NameLimit;
   readonly #groups = new Map<string, GroupCounts>();
-  readonly #waits = new Map<string, Waits>();
+  readonly #places = new Map<string, Place>();
 
   constructor(groupNames: NameLimit, names: NameLimit, seen: (resource: object) => void, failed: () => void) {
     this.failed = failed;
@@ -40,19 +35,24 @@ export class WatchedCounts implements Counter {
     this.seen = seen;
   }
 
-  waited(resource: object, known: ResourceKind | undefined, granted: boolean, milliseconds: number): void {
+  placeOf(resource: object, known: ResourceKind | undefined): Place {
     const kind = known ?? kindOf(resource);
     const name = this.#names.label(nameOf(resource));
-    const outcome = granted ? "granted" : "given_up";
-    const key = `${kind} ${outcome} ${name}`;
-    let waits = this.#waits.get(key);
-    if (waits === undefined) {
-      waits = { labels: [kind, name, outcome], counts: new WaitCounts() };
-      this.#waits.set(key, waits);
+    const key = `${kind} ${name}`;
+    let place = this.#places.get(key);
+    if (place === undefined) {
+      place = { kind, name, granted: new WaitCounts(), givenUp: new WaitCounts() };
+      this.#places.set(key, place);
     }
+    return place;
+  }
+
+  waited(place: Place, granted: boolean, milliseconds: number): void {
     const seconds = milliseconds / 1000;
-    waits.counts.add(seconds);
-    for (const listener of this.listeners) listener(seconds, { kind, name, outcome });
+    (granted ? place.granted : place.givenUp).add(seconds);
+    if (this.listeners.size === 0) return;
+    const { kind, name } = place;
+    for (const listener of this.listeners) listener(seconds, { kind, name, outcome: granted ? "granted" : "given_up" });
   }
 
   taskAccepted(group: string): void {
@@ -82,9 +82,15 @@ export class WatchedCounts implements Counter {
         sheet.put(described.tasksEnded, [group, outcome], counts[outcome]);
       }
     }
-    for (const { labels, counts } of this.#waits.values()) {
-      const { bounds, sum } = counts;
-      sheet.putHistogram(described.waits, labels, sum, { bounds, counts: [...counts.counts] });
+    for (const { kind, name, granted, givenUp } of this.#places.values()) {
+      for (const [outcome, waits] of [
+        ["granted", granted],
+        ["given_up", givenUp],
+      ] as const) {
+        const { bounds, counts, sum } = waits;
+        if (waits.isEmpty) continue;
+        sheet.putHistogram(described.waits, [kind, name, outcome], sum, { bounds, counts: [...counts] });
+      }
     }
   }
 
