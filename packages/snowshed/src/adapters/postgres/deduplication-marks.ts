@@ -3,31 +3,27 @@ import { checkIdentity, storedKey } from "../../delivery/stored-identity.ts";
 import { invalidArgument } from "../../errors.ts";
 import type { DeduplicationNames } from "./deduplication-schema.ts";
 import { noTime } from "./deduplication-schema.ts";
-import type { PostgresResult } from "./postgres-like.ts";
 
 /** @internal */
 export interface MarkStatements {
+  /** Marks what is not marked and not too old, once other transactions that are about to have ended; answers the new marks. */
   readonly claim: string;
+  /** From when on events are remembered. Asked only if not all were fresh. */
+  readonly horizon: string;
   readonly remove: string;
 }
 
-/**
- * `claim`: marks what is not marked and not too old, waits for other transactions that are about to, and answers from when on
- * events are remembered, and the new marks.
- *
- * @internal
- */
+/** @internal */
 export function markStatements({ table, horizon }: DeduplicationNames): MarkStatements {
+  // By the time of the transaction, the same in both: what one has passed over as too old, the other must call so.
+  const remembered = (retention: string): string =>
+    `SELECT greatest(dropped_before, (extract(epoch FROM now()) * 1000)::bigint - ${retention}::bigint) AS horizon FROM ${horizon}`;
   return {
-    claim: `WITH horizon AS MATERIALIZED (
-  SELECT greatest(dropped_before, (extract(epoch FROM clock_timestamp()) * 1000)::bigint - $4::bigint) AS at FROM ${horizon}
-), fresh AS (
-  INSERT INTO ${table} (consumer, event_time, key)
-  SELECT $1, e.at, e.key FROM unnest($2::bigint[], $3::text[]) AS e (at, key)
-  WHERE e.at >= (SELECT at FROM horizon) OR e.at = ${noTime}
-  ON CONFLICT DO NOTHING RETURNING event_time, key
-)
-SELECT horizon.at AS horizon, fresh.event_time AS at, fresh.key FROM horizon LEFT JOIN fresh ON true`,
+    claim: `INSERT INTO ${table} (consumer, event_time, key)
+SELECT $1, e.at, e.key FROM unnest($2::bigint[], $3::text[]) AS e (at, key)
+WHERE e.at >= (${remembered("$4")}) OR e.at = ${noTime}
+ON CONFLICT DO NOTHING RETURNING event_time AS at, key`,
+    horizon: remembered("$1"),
     remove: `DELETE FROM ${table} USING unnest($2::bigint[], $3::text[]) AS e (at, key)
 WHERE consumer = $1 AND event_time = e.at AND ${table}.key = e.key`,
   };
@@ -40,9 +36,8 @@ interface Mark {
   readonly place: number;
 }
 
-/** `at`: null where there is no new mark. */
 interface MarkRow {
-  readonly at: string | null;
+  readonly at: string | number | bigint;
   readonly key: string;
 }
 
@@ -91,19 +86,23 @@ export class Marks {
     return [consumer, chosen.map(({ at }) => at), chosen.map(({ key }) => key)];
   }
 
-  /** What `claim` answered; `undefined` if the table has not been set up to its end. */
-  read({ rows }: PostgresResult): Claimed | undefined {
-    const horizon = rows[0]?.["horizon"];
-    if (horizon === undefined || horizon === null) return undefined;
-    const fresh: number[] = [];
-    for (const { at, key } of rows as unknown as readonly MarkRow[]) {
-      const mark = at === null ? undefined : this.#byIdentity.get(`${at} ${key}`);
-      if (mark !== undefined) fresh.push(mark.place);
-    }
-    const expired = this.#sorted.filter(({ at }) => at !== noTime && Number(at) < Number(horizon));
-    return {
-      fresh: fresh.toSorted((a, b) => a - b),
-      expired: expired.map(({ place }) => place).toSorted((a, b) => a - b),
-    };
+  get size(): number {
+    return this.#sorted.length;
   }
+
+  /** The places of what `claim` has marked, ascending. */
+  fresh(rows: readonly unknown[]): readonly number[] {
+    if (rows.length === this.#sorted.length) return placesOf(this.#sorted);
+    const marked = (rows as readonly MarkRow[]).map(({ at, key }) => this.#byIdentity.get(`${at} ${key}`)!);
+    return placesOf(marked);
+  }
+
+  /** The places of those that are too old to know. */
+  expired(horizon: number): readonly number[] {
+    return placesOf(this.#sorted.filter(({ at }) => at !== noTime && Number(at) < horizon));
+  }
+}
+
+function placesOf(marks: readonly Mark[]): readonly number[] {
+  return marks.map(({ place }) => place).toSorted((a, b) => a - b);
 }

@@ -63,7 +63,7 @@ CREATE TABLE IF NOT EXISTS ${names.table} (
   event_time bigint NOT NULL, -- Unix time in milliseconds; the smallest number for an event without a time
   consumer text COLLATE "C" NOT NULL,
   key text COLLATE "C" NOT NULL,
-  first_seen timestamptz NOT NULL DEFAULT clock_timestamp(),
+  first_seen timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (event_time, consumer, key)
 ) PARTITION BY RANGE (event_time);
 CREATE TABLE IF NOT EXISTS ${names.rest} PARTITION OF ${names.table} DEFAULT;

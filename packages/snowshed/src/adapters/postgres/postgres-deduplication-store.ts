@@ -284,12 +284,14 @@ export class PostgresDeduplicationStore implements DeduplicationStore<PostgresTr
 
   async #claim(session: TransactionSession, marks: Marks, context: Context): Promise<Claimed> {
     const { claimTimeout, answerTimeout, retention, label, hint } = this.#settings;
+    const patience = claimTimeout + answerTimeout;
     const values = [...marks.values(this.name), retention];
-    const claimed = marks.read(
-      await session.run(this.#statements.claim, values, claimTimeout + answerTimeout, context),
-    );
-    if (claimed !== undefined) return claimed;
-    throw unavailable(label, new Error("a row of its tables is missing"), hint);
+    const fresh = marks.fresh((await session.run(this.#statements.claim, values, patience, context)).rows);
+    if (fresh.length === marks.size) return { fresh, expired: [] };
+    const { rows } = await session.run(this.#statements.horizon, [retention], answerTimeout, context);
+    const horizon = rows[0]?.["horizon"];
+    if (horizon === undefined) throw unavailable(label, new Error("a row of its tables is missing"), hint);
+    return { fresh, expired: marks.expired(Number(horizon)) };
   }
 
   async #committed<T>(session: TransactionSession, applied: number, duplicates: number, value: T): Promise<T> {

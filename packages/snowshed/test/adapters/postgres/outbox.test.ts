@@ -48,7 +48,12 @@ test("what is committed is sent, and what is not is not", async () => {
   await client.query("rollback");
   await client.query("begin");
   const event = await outbox.enqueue(client, {
-    ...{ topic: "orders", type: "order.paid", key: Buffer.from([0, 255]), value: null, traceId: "trace", partition: 3 },
+    topic: "orders",
+    type: "order.paid",
+    key: Buffer.from([0, 255]),
+    value: null,
+    traceId: "trace",
+    partition: 3,
     headers: { "x-y": Buffer.from([0, 128, 255]), text: "ä", empty: "" },
   });
   const broker = new Broker();
