@@ -246,7 +246,7 @@ export class Context extends AbortScope {
         if (sleep !== null) hooks?.sleepEnded(sleep);
         reject(reason);
       });
-      if (sleep !== null) hooks!.sleepStarted(sleep, ms);
+      if (sleep !== null) hooks?.sleepStarted(sleep, ms);
     });
   }
 }

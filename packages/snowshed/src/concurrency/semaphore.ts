@@ -210,7 +210,8 @@ export class Semaphore {
       this.#held += waiter.weight;
       if (hooks !== null) {
         hooks.unblocked(this, waiter, true);
-        hooks.acquired(this, waiter.weight);
+        // Not the one of the line before, if that has taken itself out.
+        hooks?.acquired(this, waiter.weight);
       }
       waiter.resolve();
     }

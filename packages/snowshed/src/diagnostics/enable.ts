@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { systemClock } from "../clock.ts";
 import type { Duration } from "../duration.ts";
-import { toMilliseconds, toMillisecondsInRange } from "../duration.ts";
+import { finite, toMillisecondsInRange } from "../duration.ts";
 import { checkInteger, invalidArgument } from "../errors.ts";
 import { hooks, installHooks } from "../hooks.ts";
 import { activeMonitor, setActiveMonitor } from "./active.ts";
@@ -122,11 +122,11 @@ function planOf(preset: Preset, options: EnableOptions): MonitorPlan {
     clock,
     ...presets[preset],
     silenced: silence,
-    sweepEvery: toMillisecondsInRange(options.sweepInterval ?? "1s", "sweepInterval", 10),
+    sweepEvery: toMillisecondsInRange(options.sweepInterval ?? "1s", "sweepInterval", 10, finite),
     limits: {
-      longBlocked: toMilliseconds(options.longBlocked ?? "30s", "longBlocked"),
-      slowToCancel: toMilliseconds(options.slowToCancel ?? "5s", "slowToCancel"),
-      eventLoopBlocked: toMilliseconds(options.eventLoopBlocked ?? "250ms", "eventLoopBlocked"),
+      longBlocked: toMillisecondsInRange(options.longBlocked ?? "30s", "longBlocked", 1),
+      slowToCancel: toMillisecondsInRange(options.slowToCancel ?? "5s", "slowToCancel", 1),
+      eventLoopBlocked: toMillisecondsInRange(options.eventLoopBlocked ?? "250ms", "eventLoopBlocked", 1),
       growth,
     },
   };

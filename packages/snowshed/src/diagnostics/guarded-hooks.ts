@@ -109,8 +109,22 @@ export class GuardedHooks implements Hooks {
   }
 
   runTask<T>(task: WatchedTask, body: () => T): T {
-    // Not caught here: what the body throws is its own, and the watcher must run it once, whatever happens to itself.
-    return this.#inner === null ? body() : this.#inner.runTask(task, body);
+    if (this.#inner === null) return body();
+    let state = "before" as "before" | "inside" | "after";
+    let value: T | undefined;
+    try {
+      return this.#inner.runTask(task, () => {
+        state = "inside";
+        value = body();
+        state = "after";
+        return value;
+      });
+    } catch (error) {
+      // What the body throws is its own; and it must run once, whatever happens to the watcher.
+      if (state === "inside") throw error;
+      this.#onFailure(error);
+      return state === "after" ? (value as T) : body();
+    }
   }
 
   taskPromise(task: WatchedTask, promise: Promise<unknown>): void {

@@ -258,7 +258,8 @@ export class Recorder implements Hooks {
     if (record === null || record.phase === "ended") return;
     const { scope } = record;
     if (record.holding !== null) {
-      this.#findings.exitedHolding(record);
+      // Otherwise who gave back was only guessed.
+      if (this.#exact) this.#findings.exitedHolding(record);
       for (let { holding } = record; holding !== null; { holding } = record) holding.resource.disown(holding);
     }
     record.phase = "ended";

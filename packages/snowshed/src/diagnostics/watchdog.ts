@@ -68,7 +68,7 @@ export class Watchdog implements RecorderFindings {
   }
 
   notAwaited(scope: ResourceRecord): void {
-    const message = `the tasks of the ${scope.label} have ended, and nobody waited for it: their errors are told to nobody`;
+    const message = `the tasks of the ${scope.label} have ended, and nobody waited for it`;
     this.#warnings.warn("SS007", message, { resource: scope });
   }
 

@@ -329,7 +329,8 @@ export class FileHandles {
       waiter.cuts = this.#cuts;
       if (hooks !== null) {
         hooks.unblocked(this, waiter, true);
-        hooks.acquired(this, waiter.weight);
+        // Not the one of the line before, if that has taken itself out.
+        hooks?.acquired(this, waiter.weight);
       }
       waiter.admit();
     }

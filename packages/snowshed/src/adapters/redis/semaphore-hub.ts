@@ -328,7 +328,7 @@ export class SemaphoreHub implements WaitHost {
     holder.began(weight);
     if (hooks === null) return;
     if (request.isQueued) hooks.unblocked(holder, request, true);
-    hooks.acquired(holder, weight);
+    hooks?.acquired(holder, weight);
   }
 
   /** `sentAt`: of the command that this came in the reply of; `null` for a message. */
