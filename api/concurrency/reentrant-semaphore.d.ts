@@ -11,6 +11,7 @@ export declare class ReentrantSemaphore {
     get name(): string | undefined;
     get permits(): number;
     get available(): number;
+    get held(): number;
     get pending(): number;
     resize(permits: number): void;
     tryAcquire(weight: number | undefined, options: OwnerOptions): boolean;

@@ -14,6 +14,7 @@ export declare class Semaphore {
     });
     get permits(): number;
     get available(): number;
+    get held(): number;
     get pending(): number;
     tryAcquire(weight?: number): boolean;
     acquire(weight?: number, options?: AcquireOptions): Promise<void>;

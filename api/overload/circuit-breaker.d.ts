@@ -9,6 +9,12 @@ export interface CircuitStateChange {
     readonly to: CircuitState;
     readonly reason: string;
 }
+export interface CircuitBreakerInspection {
+    readonly state: CircuitState;
+    readonly retryAfter: number;
+    readonly opened: number;
+    readonly refused: number;
+}
 export interface CircuitBreakerOptions {
     readonly name?: string | undefined;
     readonly window?: OutcomeWindow | undefined;
@@ -28,6 +34,7 @@ export declare class CircuitBreaker {
     constructor(options?: CircuitBreakerOptions);
     get state(): CircuitState;
     get retryAfter(): number;
+    inspect(): CircuitBreakerInspection;
     run<T>(task: (context: Context) => T | PromiseLike<T>, options?: {
         readonly signal?: AbortSignal | Context | undefined;
     }): Promise<T>;

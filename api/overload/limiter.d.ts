@@ -4,6 +4,7 @@ import type { Duration } from "../duration.ts";
 import type { LimitAlgorithm } from "./algorithms/limit-algorithm.ts";
 import type { Classify } from "./classify.ts";
 import type { LimitPermit } from "./limit-permit.ts";
+import type { LimiterInspection } from "./limiter-inspection.ts";
 import type { Prioritizer } from "./prioritizer.ts";
 import type { Priority } from "./priority.ts";
 export interface LimiterOptions {
@@ -33,6 +34,7 @@ export declare class Limiter {
     get accepted(): number;
     get shed(): number;
     get dropped(): number;
+    inspect(): LimiterInspection;
     tryAcquire(options?: Pick<LimiterAcquireOptions, "priority">): LimitPermit | undefined;
     acquire(options?: LimiterAcquireOptions): Promise<LimitPermit>;
     run<T>(task: (context: Context) => T | PromiseLike<T>, options?: LimiterAcquireOptions): Promise<T>;

@@ -6,11 +6,17 @@ export interface RetryBudgetOptions {
     readonly minimumPerSecond?: number | undefined;
     readonly clock?: Clock | undefined;
 }
+export interface RetryBudgetInspection {
+    readonly balance: number;
+    readonly withdrawn: number;
+    readonly refused: number;
+}
 export declare class RetryBudget {
     #private;
     readonly ratio: number;
     constructor(options?: RetryBudgetOptions);
     get balance(): number;
+    inspect(): RetryBudgetInspection;
     deposit(): void;
     tryWithdraw(): boolean;
 }

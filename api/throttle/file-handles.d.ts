@@ -23,6 +23,7 @@ export interface FileHandlesInspection {
     readonly retrying: number;
     readonly pausedFor: number;
     readonly exhausted: number;
+    readonly refused: number;
 }
 export declare class FileHandles {
     #private;

@@ -37,4 +37,5 @@ export interface QuotaInspection {
         readonly remaining: number;
         readonly endsIn: number;
     } | undefined;
+    readonly refused: number;
 }

@@ -7,6 +7,10 @@ export declare class EtcdSemaphore implements AsyncDisposable {
     #private;
     readonly name: string;
     constructor(client: EtcdClient, name: string, options: EtcdSemaphoreOptions);
+    get permits(): number;
+    get held(): number;
+    get pending(): number;
+    get lost(): number;
     static names(client: EtcdClient, options?: {
         readonly prefix?: string | undefined;
     }): Promise<string[]>;

@@ -10,6 +10,8 @@ export declare class RedisSemaphore implements AsyncDisposable {
     constructor(client: RedisLike, name: string, options: RedisSemaphoreOptions);
     get permits(): number;
     get held(): number;
+    get pending(): number;
+    get lost(): number;
     permit(weight?: number, options?: LeaseAcquireOptions): Promise<LeasePermit>;
     tryPermit(weight?: number): Promise<LeasePermit | undefined>;
     run<T>(task: (context: Context, permit: LeasePermit) => T | PromiseLike<T>, options?: LeaseAcquireOptions & {
