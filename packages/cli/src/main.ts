@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { Command, CommanderError } from "commander";
+import { deliveryCommand } from "./commands/delivery.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { dumpCommand } from "./commands/dump.ts";
 import { fetchCommand } from "./commands/fetch.ts";
@@ -44,10 +45,13 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   const done = (result: number): void => void (code = result);
   const looks = [psCommand, treeCommand, profileCommand, deadlocksCommand, watchCommand, dumpCommand, viewCommand];
   const commands = [
-    ...[fetchCommand, demoCommand, locksCommand].map((command) => command(io, notes, done)),
+    ...[fetchCommand, demoCommand, locksCommand, deliveryCommand].map((command) => command(io, notes, done)),
     ...looks.map((command) => command({ io, notes, done })),
   ];
-  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  for (const command of commands) {
+    program.addCommand(command.copyInheritedSettings(program));
+    for (const inner of command.commands) inner.copyInheritedSettings(program);
+  }
   try {
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
