@@ -15,6 +15,12 @@ const latencies = 2;
  */
 const latestRefusal = 40;
 const enough = 10;
+/**
+ * Where work takes so long that the target follows it, few places come free in an interval, and a chance crowd looks like
+ * an overload: with fewer in it, it must have been so for more intervals.
+ */
+const crowd = 16;
+const more = 8;
 /** For how long it must be so: as many times the target. */
 const leastInterval = 100;
 /** Over about how many the usual latency is a mean. */
@@ -80,7 +86,9 @@ export class LimiterQueue {
 
   /** Notes how long the oldest have waited. */
   look(at: number): void {
-    for (const band of this.#bands) band.look(at, this.#target, this.#targetOver, this.#interval);
+    const isFollowing = this.#followsTarget && this.#target > leastTarget;
+    const patience = isFollowing ? more * this.#interval : this.#interval;
+    for (const band of this.#bands) band.look(at, this.#target, this.#targetOver, this.#interval, patience);
   }
 
   /** Who should be admitted first. */
@@ -127,12 +135,12 @@ class Band {
     return oldest !== null && at - oldest.since > (this.isOver && this.waiters.size > enough ? targetOver : target);
   }
 
-  look(at: number, target: number, targetOver: number, interval: number): void {
+  look(at: number, target: number, targetOver: number, interval: number, patience: number): void {
     if (this.isLate(at, target, targetOver)) {
       if (!this.#above) this.#aboveSince = at;
       this.#above = true;
       this.#lastAbove = at;
-      if (at - this.#aboveSince >= interval) this.isOver = true;
+      if (at - this.#aboveSince >= (this.waiters.size < crowd ? patience : interval)) this.isOver = true;
     } else {
       this.#above = false;
       // By the last time and not by the last look: after a pause nothing is left of an overload before it.
