@@ -134,7 +134,7 @@ test("a replica that takes no writes: an error at once", async () => {
 test("a server that is busy with a script, and scripts that are killed or flushed", async () => {
   const semaphore = processes.semaphore({ permits: 1 });
   await (await semaphore.permit()).release();
-  await server.cli("config", "set", "busy-reply-threshold", "20");
+  await server.cli("config", "set", "lua-time-limit", "20");
   const endless = observe(processes.client().eval("while true do end", 0));
   await until(async () => {
     const said: unknown = await server.cli("get", "x").catch(String);
