@@ -56,6 +56,13 @@ export class InspectorSession {
     return message?.result?.result?.value;
   }
 
+  /** Whether the event loop comes around in the given time. */
+  async turns(timeout: number): Promise<boolean> {
+    const expression = "new Promise((resolve) => globalThis.setImmediate(resolve))";
+    const params = { expression, awaitPromise: true, silent: true };
+    return (await within(this.#send("Runtime.evaluate", params), timeout)) !== undefined;
+  }
+
   /** Sends an expression and waits for nothing. */
   run(expression: string): void {
     void this.#send("Runtime.evaluate", { expression, silent: true });

@@ -7,6 +7,7 @@ import type { Watched } from "./find-process.ts";
 import { isStopped, statusOf } from "./find-process.ts";
 import { InspectorSession } from "./inspector-session.ts";
 import { LookFailure } from "./look-failure.ts";
+import { ProcessClient } from "./process-client.ts";
 
 export interface InspectorOptions {
   readonly watched: Watched;
@@ -71,18 +72,31 @@ function open(pid: number): void {
   process.kill(pid, "SIGUSR1");
 }
 
-async function addressOf({ pid }: Watched, port: number, timeout: number): Promise<string> {
+async function addressOf(watched: Watched, port: number, timeout: number): Promise<string> {
+  const { pid } = watched;
   const end = performance.now() + timeout;
   do {
     const address = await addressAt(port);
     if (address !== undefined) return address;
     await sleep(20);
   } while (performance.now() < end);
+  // It would open when the call has ended, and stay open.
+  await closeLater(watched);
   throw new LookFailure(
-    `the inspector of process ${pid} has not opened at ${host}:${port}: stderr of the process may say why, and ` +
-      "--inspector-port takes another port",
+    `the inspector of process ${pid} has not opened at ${host}:${port}: the process may have another port ` +
+      "(--inspector-port), or be in a call of the system that nothing interrupts, such as execSync() or a read of a slow disk",
     exitCode.noAnswer,
   );
+}
+
+/** Leaves a request that the process reads as soon as its event loop is free. */
+async function closeLater({ address }: Watched): Promise<void> {
+  try {
+    const client = await ProcessClient.connect(address, 1000);
+    await client.leave({ request: "close-inspector" });
+  } catch {
+    // It has ended, or takes no connections: nothing more can be done from here.
+  }
 }
 
 /** Where the inspector that listens at the port is to be reached; undefined: there is none. */
@@ -114,8 +128,7 @@ async function identify(session: InspectorSession, { watched, port, timeout }: I
 }
 
 async function read(session: InspectorSession, { watched, timeout, limit }: InspectorOptions): Promise<Dump> {
-  // A program that computes is interrupted at once; one that waits for events runs nothing.
-  const stack = await session.stack(Math.min(timeout, 1000));
+  const stack = (await session.turns(Math.min(timeout, 500))) ? [] : await session.stack(timeout);
   const door = 'globalThis[Symbol.for("snowshed.diagnostics.v1")]';
   const answer = await session.evaluate(`${door} && JSON.stringify(${door}.snapshot(${limit}))`, timeout);
   if (typeof answer === "string") return { ...checkDump(JSON.parse(answer)), stack };

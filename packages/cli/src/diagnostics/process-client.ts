@@ -79,6 +79,11 @@ export class ProcessClient {
     return checkFrame(frame);
   }
 
+  /** Sends a request and goes, without an answer: it is read when the process comes to it. */
+  leave(request: object): Promise<void> {
+    return new Promise((resolve) => this.#socket.end(`${JSON.stringify(request)}\n`, resolve));
+  }
+
   close(): void {
     this.#socket.destroy();
   }

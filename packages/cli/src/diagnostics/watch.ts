@@ -90,7 +90,9 @@ class Watch {
     await this.#subscribe();
     const ended = new Promise<void>((resolve) => (this.#end = resolve));
     const onInterrupt = (): void => this.#stop(exitCodeOfSignal(interrupt?.reason));
+    const onClosed = (): void => this.#stop(exitCode.outputClosed);
     interrupt?.addEventListener("abort", onInterrupt);
+    this.#io.stdout.on("error", onClosed).on("close", onClosed);
     if (interrupt?.aborted === true) onInterrupt();
     if (!json)
       this.#screen = new Screen(
@@ -102,6 +104,7 @@ class Watch {
       while (this.#ended === undefined) await Promise.race([this.#step(), ended]);
     } finally {
       interrupt?.removeEventListener("abort", onInterrupt);
+      this.#io.stdout.off("error", onClosed).off("close", onClosed);
       this.close();
     }
     return this.#ended;
@@ -131,7 +134,7 @@ class Watch {
       this.#frames++;
       if (!this.#isPaused) this.#frame = json ? frame : safeTexts(frame);
       if (json) await print(safeJson(frame), this.#io);
-      if (this.#frames === count || this.#io.stdout.destroyed) this.#stop(this.result);
+      if (this.#frames === count) this.#stop(this.result);
     }
     this.#draw();
   }

@@ -1,5 +1,6 @@
 import process from "node:process";
 import { activeMonitor } from "./active.ts";
+import { closeInspectorSoon } from "./inspector-door.ts";
 import { profile } from "./profile.ts";
 import type { SnapshotPages } from "./snapshot-pages.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -12,6 +13,10 @@ const mostGroups = 1000;
 
 /** The answer to a request of a client, as JSON; throws what is to be said instead. @internal */
 export function answerOf(request: Exclude<Request, { request: "watch" }>, pages: SnapshotPages): string {
+  if (request.request === "close-inspector") {
+    closeInspectorSoon();
+    return "true";
+  }
   if (activeMonitor() === null) {
     throw new RequestError("NOT_WATCHING", "nothing is watched: the process has not called enable()");
   }

@@ -3,6 +3,7 @@ import type { ProfileKind } from "./profile.ts";
 /** What a client of `listen()` may ask. */
 export type Request = { readonly id: string | number | null } & (
   | { readonly request: "hello" }
+  | { readonly request: "close-inspector" }
   | { readonly request: "snapshot"; readonly limit: number; readonly cursor: string | undefined }
   | { readonly request: "profile"; readonly kind: ProfileKind }
   | { readonly request: "deadlocks" }
@@ -31,6 +32,7 @@ export function readRequest(line: string): Request {
   switch (request) {
     case "hello":
     case "deadlocks":
+    case "close-inspector":
       return { id, request };
     case "snapshot":
       return { id, request, limit: integer(fields, "limit", 1, mostTasks, 10_000), cursor: text(fields, "cursor") };
