@@ -1,37 +1,43 @@
-// `node contended.mjs snowshed|redis-semaphore <ms held> <seconds>`: 50 clients, each with a connection of its own, over 10
-// permits of one semaphore on a Redis of its own. Prints JSON.
+// `node contended.mjs snowshed|redis-semaphore <ms held> <seconds> [order]`: 50 clients, each with a connection of its own,
+// over 10 permits of one semaphore on a Redis of its own. Prints JSON: rates and waits; with `order`, who was passed over.
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { oursOf } from "../ours.mjs";
+import { numbered } from "./numbered.mjs";
 import { connect, startRedis } from "./server.mjs";
 
-const [, , what, held, seconds] = process.argv;
+const [, , what, held, seconds, order] = process.argv;
 const clients = 50;
 const permits = 10;
-/** Who came so much earlier, in ms, and was served later, was passed over; less is the time on the way. */
-const margin = 5;
 
 const port = await startRedis();
-const connections = await Promise.all(Array.from({ length: clients }, () => connect(port)));
+const connections = await Promise.all(
+  Array.from({ length: clients }, async () => {
+    const client = await connect(port);
+    return order === undefined ? { client, numbers: null } : numbered(client);
+  }),
+);
 
+/** How each of them takes a permit: what gives it back, and what tells the order of the grants. */
 async function acquirers() {
   if (what === "snowshed") {
     const { RedisSemaphore } = await oursOf("adapters/redis", "RedisSemaphore");
-    return connections.map((client) => {
+    return connections.map(({ client }) => {
       const semaphore = new RedisSemaphore(client, "bench", { permits });
       return async () => {
         const permit = await semaphore.permit();
-        return () => permit.release();
+        return { release: () => permit.release(), turn: permit.fence.token };
       };
     });
   }
   const { Semaphore } = await import("redis-semaphore");
-  return connections.map((client) => {
+  return connections.map(({ client, numbers }) => {
     const semaphore = new Semaphore(client, "bench", permits, { acquireTimeout: 60_000 });
     return async () => {
       await semaphore.acquire();
-      return () => semaphore.release();
+      // The attempt that worked was the latest.
+      return { release: () => semaphore.release(), turn: numbers?.latest };
     };
   });
 }
@@ -40,34 +46,47 @@ const all = await acquirers();
 const start = performance.now();
 const warm = start + 1000;
 const end = warm + 1000 * Number(seconds);
-/** When each came and was served. */
+/** How long each waited; with the number of its first command on the server, and what tells the order of the grants. */
 const grants = [];
 
 await Promise.all(
-  all.map(async (acquire) => {
+  all.map(async (acquire, index) => {
+    const { numbers } = connections[index];
     while (performance.now() < end) {
+      numbers?.begin();
       const came = performance.now();
-      const release = await acquire();
+      const { release, turn } = await acquire();
       const served = performance.now();
-      if (came >= warm && served < end) grants.push({ came, served });
+      if (came >= warm && served < end) grants.push({ index, wait: served - came, turn, arrival: numbers?.first });
       if (Number(held) > 0) await sleep(Number(held));
       await release();
     }
   }),
 );
 
-grants.sort((a, b) => a.served - b.served);
-let inversions = 0;
-let latest = Number.NEGATIVE_INFINITY;
-// In the order in which they were served: one is passed over if somebody who came later was served before it.
-for (const { came } of grants) {
-  if (came < latest - margin) inversions++;
-  latest = Math.max(latest, came);
+if (order === undefined) {
+  const waits = grants.map(({ wait }) => wait).toSorted((a, b) => a - b);
+  const mean = waits.reduce((sum, wait) => sum + wait, 0) / waits.length;
+  const max = waits.at(-1);
+  const rate = grants.length / Number(seconds);
+  console.log(JSON.stringify({ perGrant: 1e9 / rate, rate, mean, max, maxOverMean: max / mean }));
+} else {
+  // In the order of the grants: one was passed over if somebody whose first command came later was served before it.
+  grants.sort((a, b) => (a.turn < b.turn ? -1 : 1));
+  let inversions = 0;
+  let latest = 0;
+  // How many were served between two turns of a client: about as many as there are, if nobody is passed over.
+  const before = new Map();
+  const turns = [];
+  for (const [place, { index, arrival }] of grants.entries()) {
+    if (arrival < latest) inversions++;
+    latest = Math.max(latest, arrival);
+    if (before.has(index)) turns.push(place - before.get(index));
+    before.set(index, place);
+  }
+  const mean = turns.reduce((sum, each) => sum + each, 0) / turns.length;
+  const longestInTurns = turns.reduce((most, each) => Math.max(most, each), 0) / mean;
+  console.log(JSON.stringify({ inversions, longestInTurns, served: grants.length }));
 }
-const waits = grants.map(({ came, served }) => served - came);
-const mean = waits.reduce((sum, wait) => sum + wait, 0) / waits.length;
-const max = Math.max(...waits);
-const rate = grants.length / Number(seconds);
-console.log(JSON.stringify({ perGrant: 1e9 / rate, rate, mean, max, maxOverMean: max / mean, inversions }));
 // oxlint-disable-next-line unicorn/no-process-exit -- connections are left as they are
 process.exit(0);
