@@ -10,6 +10,7 @@ import * as etcd from "snowshed/etcd";
 import * as http from "snowshed/http";
 import * as otel from "snowshed/otel";
 import * as prometheus from "snowshed/prometheus";
+import * as postgres from "snowshed/postgres";
 import * as redis from "snowshed/redis";
 import * as testing from "snowshed/testing";
 import * as throttle from "snowshed/throttle";
@@ -154,6 +155,10 @@ const noClient = /** @type {never} */ (/** @type {unknown} */ ({}));
 throws(() => new redis.RedisSemaphore(noClient, "jobs", { permits: 1 }), { code: "SNOWSHED_INVALID_ARGUMENT" });
 throws(() => new etcd.EtcdSemaphore(noClient, "jobs", { permits: 1 }), { code: "SNOWSHED_INVALID_ARGUMENT" });
 
+throws(() => new redis.RedisDeduplicationStore(noClient, "jobs"), { code: "SNOWSHED_INVALID_ARGUMENT" });
+throws(() => new postgres.PostgresDeduplicationStore(noClient, "jobs"), { code: "SNOWSHED_INVALID_ARGUMENT" });
+throws(() => new postgres.OutboxRelay(noClient, { send() {} }), { code: "SNOWSHED_INVALID_ARGUMENT" });
+
 // Deno's require() resolves packages by other rules; import is what it is used with.
 if (!("Deno" in globalThis)) {
   const require = createRequire(import.meta.url);
@@ -162,6 +167,7 @@ if (!("Deno" in globalThis)) {
   equal(require("snowshed/http"), http);
   equal(require("snowshed/otel"), otel);
   equal(require("snowshed/prometheus"), prometheus);
+  equal(require("snowshed/postgres"), postgres);
   equal(require("snowshed/redis"), redis);
   equal(require("snowshed/testing"), testing);
   equal(require("snowshed/throttle"), throttle);
