@@ -38,8 +38,6 @@ class Member {
   readonly isFound: boolean;
   /** From when it is read first: what is added goes before what is found. */
   label: string | null = null;
-  /** The value of each of its counters when it was read last. */
-  counted: readonly number[] = [];
 
   constructor(piece: object, reading: Reading, name: string | undefined, whole: Whole | null, isFound: boolean) {
     this.piece = new WeakRef(piece);
@@ -92,6 +90,8 @@ export class Metrics {
   readonly #members = new Set<Member>();
   readonly #wholes = new Set<Whole>();
   readonly #known = new WeakMap<object, Member | Whole>();
+  /** The value of each counter of a piece when it was read last: also if it was removed, and is added again. */
+  readonly #counted = new WeakMap<object, readonly number[]>();
   /** Counters since the beginning, also of what is gone. As many as there are names: few. */
   readonly #totals = new Sheet();
   readonly #watched: WatchedCounts;
@@ -230,7 +230,6 @@ export class Metrics {
   #enter(member: Member, piece: object): void {
     const before = this.#known.get(piece);
     if (before instanceof Member) {
-      member.counted = before.counted;
       this.#gone.unregister(before);
       this.#members.delete(before);
     }
@@ -260,11 +259,12 @@ export class Metrics {
         values.push({ metric, value: checked(metric, value), extra });
       });
       // Only now: of one that throws half way, nothing is taken.
-      this.#take(member, values, now);
+      this.#take(member, piece, values, now);
     });
   }
 
-  #take(member: Member, values: readonly Value[], now: Sheet): void {
+  #take(member: Member, piece: object, values: readonly Value[], now: Sheet): void {
+    const before = this.#counted.get(piece) ?? [];
     const name = (member.label ??= this.#names.label(member.name));
     const counted: number[] = [];
     for (const { metric, value, extra = "" } of values) {
@@ -273,12 +273,12 @@ export class Metrics {
         return label === "name" ? name : extra;
       });
       if (metric.type === "counter") {
-        const before = member.counted[counted.length] ?? 0;
+        const last = before[counted.length] ?? 0;
         counted.push(value);
-        this.#totals.put(metric, labels, value < before ? value : value - before);
+        this.#totals.put(metric, labels, value < last ? value : value - last);
       } else now.put(metric, labels, value);
     }
-    member.counted = counted;
+    this.#counted.set(piece, counted);
   }
 
   #countLeaks(watch: Watch): void {
