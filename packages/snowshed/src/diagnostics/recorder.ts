@@ -89,7 +89,7 @@ export class Recorder implements Hooks {
     this.#collected = new FinalizationRegistry((resource) => this.#forget(resource));
     this.#permits = new FinalizationRegistry(({ resource, weight, site }) => {
       // With its resource gone, too, nobody misses it.
-      if (!resource.collected) findings.droppedPermit(resource, weight, site);
+      if (resource.weak?.deref() !== undefined) findings.droppedPermit(resource, weight, site);
     });
   }
 
@@ -190,6 +190,7 @@ export class Recorder implements Hooks {
   permitCreated(permit: object, resource: object, weight: number): void {
     const record = this.#resourceOf(resource, 0);
     const site = this.#siteEvery === 1 ? this.#note(captureSite(this.permitCreated)) : null;
+    record.weak ??= new WeakRef(resource);
     this.#permits.register(permit, { resource: record, weight, site }, permit);
   }
 

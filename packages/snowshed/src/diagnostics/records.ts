@@ -115,7 +115,7 @@ export class ResourceRecord implements QueueNode<ResourceRecord> {
   canceledAt = -1;
   /** When that was looked for last. */
   lookedAt = -1;
-  /** The scope itself, while it is young and has tasks; then weakly. */
+  /** The scope itself, while it is young and has tasks; then weakly. Weakly also what permits were made of. */
   young: object | null = null;
   weak: WeakRef<object> | null = null;
   /** Whether its end is waited for, and whether it has come. */

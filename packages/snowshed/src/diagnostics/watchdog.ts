@@ -92,8 +92,9 @@ export class Watchdog implements RecorderFindings {
     const delay = this.#delay;
     // What is measured is the time between two looks of its own.
     const ms = blocker?.ms ?? (delay === null ? 0 : delay.max / 1e6 - resolution);
-    delay?.reset();
     if (ms < this.#limits.eventLoopBlocked) return;
+    // Only then: it also forgets when it looked last, and misses what blocks right after.
+    delay?.reset();
     const by = blocker === null ? "" : `, by the task ${quote(blocker.task.name)}`;
     const message = `the event loop was blocked for ${Math.round(ms)} ms${by}: nothing else could run`;
     this.#warnings.warn("SS010", message, { task: blocker?.task });
