@@ -137,7 +137,11 @@ function properties(node: Node, nodes: readonly Node[], data: string, settings: 
 }
 
 /** A Kafka of its own for the test, on free ports of this machine, without ZooKeeper. It takes about four seconds to start. */
-export async function startKafka({ nodes: count = 1, settings = [], advertise }: KafkaOptions = {}): Promise<KafkaCluster> {
+export async function startKafka({
+  nodes: count = 1,
+  settings = [],
+  advertise,
+}: KafkaOptions = {}): Promise<KafkaCluster> {
   const libraries = await jars();
   const directory = mkdtempSync(join(tmpdir(), "snowshed-kafka-"));
   writeFileSync(join(directory, "log4j2.properties"), logging);
@@ -191,7 +195,13 @@ export async function startKafka({ nodes: count = 1, settings = [], advertise }:
 }
 
 async function withAdmin<T>(bootstrapBrokers: string[], task: (admin: Admin) => Promise<T>): Promise<T> {
-  const admin = new Admin({ clientId: "snowshed-test", bootstrapBrokers, retries: 0, timeout: 5000, connectTimeout: 1000 });
+  const admin = new Admin({
+    clientId: "snowshed-test",
+    bootstrapBrokers,
+    retries: 0,
+    timeout: 5000,
+    connectTimeout: 1000,
+  });
   try {
     return await task(admin);
   } finally {

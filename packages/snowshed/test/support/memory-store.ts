@@ -1,4 +1,10 @@
-import type { Deduplicated, DeduplicatedBatch, DeduplicationOptions, DeduplicationStore, EventIdentity } from "snowshed/kafka";
+import type {
+  Deduplicated,
+  DeduplicatedBatch,
+  DeduplicationOptions,
+  DeduplicationStore,
+  EventIdentity,
+} from "snowshed/kafka";
 import { Context, SnowshedError } from "snowshed";
 
 /** A store in the memory of this process: of a transaction, the effects on it are kept only when it is committed. */
@@ -15,7 +21,11 @@ export class MemoryStore implements DeduplicationStore<string[]> {
     effect: (transaction: string[], context: Context) => R | PromiseLike<R>,
     options?: DeduplicationOptions,
   ): Promise<Deduplicated<R>> {
-    const { applied, value } = await this.applyBatch([event], (transaction, _, context) => effect(transaction, context), options);
+    const { applied, value } = await this.applyBatch(
+      [event],
+      (transaction, _, context) => effect(transaction, context),
+      options,
+    );
     return applied.length === 0 ? { status: "duplicate" } : { status: "applied", value: value as R };
   }
 

@@ -76,10 +76,7 @@ export interface PlatformaticConsumerLike {
   readonly generationId: number;
   readonly assignments: Assignment[] | null;
   readonly topics: { track(topic: string): boolean; untrack(topic: string): boolean };
-  joinGroup(options: {
-    protocolsMetadata?: (...args: never[]) => Promise<Buffer>;
-    sessionTimeout?: number;
-  }): Promise<string>;
+  joinGroup(options: { protocolsMetadata?: () => Promise<Buffer>; sessionTimeout?: number }): Promise<string>;
   leaveGroup(): Promise<void>;
   metadata(options: { topics?: string[] }): Promise<{
     readonly topics: Map<
@@ -142,11 +139,18 @@ export interface KafkaJsConsumerLike {
     autoCommit?: boolean;
     eachBatchAutoResolve?: boolean;
     partitionsConsumedConcurrently?: number;
-    eachBatch?: (payload: never) => Promise<void>;
+    eachBatch?: (payload: KafkaJsBatchPayload) => Promise<void>;
   }): Promise<void>;
   stop(): Promise<void>;
   commitOffsets(offsets: { topic: string; partition: number; offset: string }[]): Promise<void>;
-  on(event: never, listener: (event: never) => void): () => void;
+  on(
+    event: "consumer.group_join",
+    listener: (event: { readonly payload: { readonly memberAssignment: Record<string, number[]> } }) => void,
+  ): () => void;
+  on(
+    event: "consumer.crash",
+    listener: (event: { readonly payload: { readonly error: Error; readonly restart: boolean } }) => void,
+  ): () => void;
 }
 
 /** A consumer of the user's, in a group. It is used while a `ConsumerRunner` runs, and never closed. */

@@ -10,15 +10,6 @@ interface Settings {
   readonly clock: Clock;
 }
 
-/** What its events carry. */
-interface JoinEvent {
-  readonly payload: { readonly memberAssignment: Readonly<Record<string, readonly number[]>> };
-}
-
-interface CrashEvent {
-  readonly payload: { readonly error: unknown; readonly restart: boolean };
-}
-
 /** How often it asks whether the group wants a heartbeat: the client sends one when it is due. */
 const heartbeatEvery = 500;
 /** So many partitions of one consumer are taken from at once; it has no name for all. */
@@ -44,23 +35,21 @@ export class KafkaJsConsumer implements ConsumerPort {
   }
 
   async start(listener: ConsumerListener): Promise<void> {
-    const client = this.#client as KafkaJsConsumerLike & {
-      on(event: string, handler: (event: never) => void): () => void;
-    };
+    const client = this.#client;
     const joined = new Promise<void>((resolve, reject) => {
       this.#removers = [
-        client.on("consumer.group_join", (event: JoinEvent) => {
+        client.on("consumer.group_join", ({ payload }) => {
           if (this.#isStopped) return;
           if (this.#handOver === null && this.#assigned.size > 0) listener.onLost();
           this.#handOver = null;
-          const partitions = Object.entries(event.payload.memberAssignment).flatMap(([topic, numbers]) =>
+          const partitions = Object.entries(payload.memberAssignment).flatMap(([topic, numbers]) =>
             numbers.map((partition) => ({ topic, partition })),
           );
           this.#assigned = new Set(partitions.map(partitionKey));
           listener.onAssigned(partitions);
           resolve();
         }),
-        client.on("consumer.crash", ({ payload }: CrashEvent) => {
+        client.on("consumer.crash", ({ payload }) => {
           if (this.#isStopped) return;
           listener.onLost();
           this.#assigned.clear();
