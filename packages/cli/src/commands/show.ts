@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { ProfileKind } from "../diagnostics/dump-types.ts";
 import type { CommandHost, LookFlags } from "./look-options.ts";
 import {
+  checkTimeout,
   exitCodes,
   kindOption,
   limitOption,
@@ -12,7 +13,6 @@ import {
   processId,
   processOf,
 } from "./look-options.ts";
-import { checkTimeout } from "./look-options.ts";
 
 // The commands that show a process once: ps, tree, profile, deadlocks.
 

@@ -1,7 +1,7 @@
 import type { createColors } from "picocolors";
 import { span } from "../locks/locks-text.ts";
 import type { Dump, ResourceSnapshot, TaskSnapshot } from "./dump-types.ts";
-import { table } from "./table.ts";
+import { fit, table } from "./table.ts";
 
 // What people read of a dump. All texts in it are made safe before: see safe-text.ts.
 
@@ -76,7 +76,12 @@ export function stackText({ stack }: Dump, colors: Colors): string {
 }
 
 /** Resources that tasks wait for, or that are held, those with the most pending first. */
-export function resourcesText(resources: readonly ResourceSnapshot[], limit: number, colors: Colors): string[] {
+export function resourcesText(
+  resources: readonly ResourceSnapshot[],
+  limit: number,
+  columns: number,
+  colors: Colors,
+): string[] {
   const used = resources
     .filter(({ held, pending }) => held + pending > 0)
     .toSorted((left, right) => right.pending - left.pending || right.held - left.held);
@@ -85,7 +90,8 @@ export function resourcesText(resources: readonly ResourceSnapshot[], limit: num
     .slice(0, limit)
     .map(({ kind, name, held, capacity, pending }) => [kind, name, `${held}/${capacity ?? "∞"}`, String(pending)]);
   const lines = table([["kind", "resource", "held", "pending"], ...rows], ["held", "pending"]);
-  return lines.map((line, row) => {
+  return lines.map((whole, row) => {
+    const line = fit(whole, columns);
     if (row === 0) return colors.dim(line);
     return used[row - 1]!.pending > 0 ? colors.yellow(line) : line;
   });

@@ -123,7 +123,9 @@ async function identify(session: InspectorSession, { watched, port, timeout }: I
     );
   }
   if (found !== pid) {
-    throw new LookFailure(`the inspector at ${host}:${port} is that of process ${String(found)}, not of ${pid}`);
+    throw new LookFailure(
+      `the inspector at ${host}:${port} is that of process ${JSON.stringify(found)}, not of ${pid}`,
+    );
   }
 }
 

@@ -2,7 +2,7 @@ import type { createColors } from "picocolors";
 import { span } from "../locks/locks-text.ts";
 import type { Profile, ProfileGroup } from "./dump-types.ts";
 import { countOf, labelOf } from "./dump-text.ts";
-import { table } from "./table.ts";
+import { fit, table } from "./table.ts";
 
 const titles = { task: "live", blocked: "blocked", leak: "leaked" } as const;
 
@@ -15,8 +15,12 @@ export function profileText(profile: Profile, limit: number, colors: ReturnType<
   return [title, ...lines].join("\n");
 }
 
-/** The groups as a table, its head first. */
-export function groupLines(groups: readonly ProfileGroup[], colors: ReturnType<typeof createColors>): string[] {
+/** The groups as a table, its head first, cut at a width. */
+export function groupLines(
+  groups: readonly ProfileGroup[],
+  colors: ReturnType<typeof createColors>,
+  columns: number = Number.POSITIVE_INFINITY,
+): string[] {
   if (groups.length === 0) return [];
   const rows = groups.map(({ count, state, oldest, name, wait, site }) => [
     String(count),
@@ -27,7 +31,8 @@ export function groupLines(groups: readonly ProfileGroup[], colors: ReturnType<t
     site ?? "",
   ]);
   const head = ["tasks", "state", "oldest", "name", "waits for", "made at"];
-  return table([head, ...rows], ["tasks", "oldest"]).map((line, row) => {
+  return table([head, ...rows], ["tasks", "oldest"]).map((whole, row) => {
+    const line = fit(whole, columns);
     if (row === 0) return colors.dim(line);
     const { state } = groups[row - 1]!;
     return state === "leaked" ? colors.red(line) : state === "waiting" ? colors.yellow(line) : line;

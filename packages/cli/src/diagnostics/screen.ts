@@ -31,11 +31,14 @@ export class Screen {
   }
 
   get columns(): number {
-    return this.#io.stdout.columns || 80;
+    const { columns = 0 } = this.#io.stdout;
+    // A pseudo-terminal that nobody looks at often has no size.
+    return columns > 0 ? columns : 80;
   }
 
   get rows(): number {
-    return this.#io.stdout.rows || 24;
+    const { rows = 0 } = this.#io.stdout;
+    return rows > 0 ? rows : 24;
   }
 
   /** Shows these lines and nothing else. While the terminal takes nothing, nothing is drawn. */

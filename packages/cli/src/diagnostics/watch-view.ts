@@ -31,7 +31,7 @@ export function watchLines(
   const { frame, id, hello } = state;
   const head = `${id}  ${hello.program}  node ${hello.node.replace(/^v/, "")}, ${hello.preset}`;
   const lines = [colors.bold(fit(head, columns))];
-  if (frame === undefined) lines.push(statusText(state, colors) || "waiting for the first frame");
+  if (frame === undefined) lines.push(statusText(state, columns, colors) || "waiting for the first frame");
   else lines.push(...frameLines(frame, state, columns, rows, colors));
   const keys = fit("q quit   p pause   s sort   k kind", columns);
   return [...lines.slice(0, Math.max(0, rows - 1)), colors.dim(keys)].slice(-rows);
@@ -60,13 +60,13 @@ function frameLines(
   ];
   const lines = [fit(counts.join("  "), columns)];
   if (troubles.length > 0) lines.push(colors.red(fit(troubles.join(", "), columns)));
-  const status = statusText(state, colors);
+  const status = statusText(state, columns, colors);
   if (status !== "") lines.push(status);
   // One line for keys, one blank before each table; resources have a third at most.
   const left = rows - lines.length - 4;
-  const table = resourcesText(resources, Math.max(1, Math.floor(left / 3)), colors);
+  const table = resourcesText(resources, Math.max(1, Math.floor(left / 3)), columns, colors);
   const title = `${countOf(profile.total, "task")}, ${profile.kind === "task" ? "all" : profile.kind}, by ${state.sorting}`;
-  const groups = groupLines(sorted(profile.groups, state.sorting), colors);
+  const groups = groupLines(sorted(profile.groups, state.sorting), colors, columns);
   const room = Math.max(2, left - table.length - warnings.length - 1);
   lines.push("", colors.underline(fit(title, columns)), ...groups.slice(0, room));
   if (table.length > 0) lines.push("", ...table);
@@ -75,14 +75,22 @@ function frameLines(
   return lines;
 }
 
-function statusText({ isPaused, silence, interval }: WatchState, colors: ReturnType<typeof createColors>): string {
-  if (isPaused) return colors.yellow("paused: p goes on");
+function statusText(
+  { isPaused, silence, interval }: WatchState,
+  columns: number,
+  colors: ReturnType<typeof createColors>,
+): string {
+  if (isPaused) return colors.yellow(fit("paused: p goes on", columns));
   if (silence < interval + 2000) return "";
-  return colors.red(`no answer for ${span(silence)}: its event loop is busy`);
+  return colors.red(fit(`no answer for ${span(silence)}: its event loop is busy`, columns));
+}
+
+/** What sorts by what is waited for, those that wait for nothing at the end. */
+function waits({ wait }: ProfileGroup): string {
+  return wait === null ? "\uFFFF" : labelOf(wait.kind, wait.name);
 }
 
 function sorted(groups: readonly ProfileGroup[], sorting: Sorting): ProfileGroup[] {
-  const waits = ({ wait }: ProfileGroup): string => (wait === null ? "\uFFFF" : labelOf(wait.kind, wait.name));
   const compare = {
     tasks: (left: ProfileGroup, right: ProfileGroup) => right.count - left.count,
     oldest: (left: ProfileGroup, right: ProfileGroup) => right.oldest - left.oldest,

@@ -21,9 +21,10 @@ export function openInspectorDoor(): void {
  * @internal
  */
 export function closeInspectorSoon(): void {
-  const close = (): void => {
-    // A runtime without an inspector has nothing to close.
-    void import("node:inspector").then((inspector) => inspector.close()).catch(() => {});
-  };
   systemClock.setTimeout(close, 100, false);
+}
+
+function close(): void {
+  // A runtime without an inspector has nothing to close.
+  void import("node:inspector").then((inspector) => inspector.close()).catch(() => {});
 }

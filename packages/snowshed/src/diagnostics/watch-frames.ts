@@ -93,7 +93,7 @@ function frameOf(kind: ProfileKind, lag: number, dropped: number): WatchFrame {
     resources: resources
       .toSorted((left, right) => right.pending - left.pending || right.held - left.held)
       .slice(0, most.resources)
-      .map((resource) => ({ ...resource, holders: resource.holders.slice(0, most.holders) })),
+      .map((resource) => Object.assign({}, resource, { holders: resource.holders.slice(0, most.holders) })),
     warnings: warnings.slice(-most.warnings),
     deadlocks: deadlocks.slice(0, most.deadlocks),
     lag: Math.round(lag),

@@ -110,20 +110,16 @@ describe("the socket", () => {
     await promisify(execFile)(process.execPath, ["-e", left]).catch(() => {});
     expect(existsSync(mine)).toBe(true);
     expect(await listening(folder)).toBe(mine);
-    await expect(listen({ folder })).rejects.toMatchObject({
-      code: "SNOWSHED_LISTEN_FAILED",
-      message: expect.stringContaining("this process listens there already"),
-    });
+    await expect(listen({ folder })).rejects.toThrow("this process listens there already");
   });
 });
 
 describe("a folder that is not safe is refused:", () => {
   const refused = async (folder: string, reason: string): Promise<void> => {
     const before = existsSync(folder) ? readdirSync(folder) : [];
-    await expect(listen({ folder })).rejects.toMatchObject({
-      code: "SNOWSHED_LISTEN_FAILED",
-      message: expect.stringContaining(reason),
-    });
+    const failure: unknown = await listen({ folder }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: "SNOWSHED_LISTEN_FAILED" });
+    expect((failure as Error).message).toContain(reason);
     expect(existsSync(folder) ? readdirSync(folder) : []).toEqual(before);
   };
 
@@ -272,7 +268,9 @@ describe("what is asked", () => {
   test("a line without end is cut off: at 4096 bytes the connection ends", async () => {
     const address = await listening();
     const answers = await exchange(address, "x".repeat(5000), 99);
-    expect(answers).toMatchObject([{ error: { code: "BAD_REQUEST", message: expect.stringContaining("4096") } }]);
+    expect(answers).toMatchObject([
+      { error: { code: "BAD_REQUEST", message: "a request is a line of at most 4096 bytes" } },
+    ]);
     expect(await exchange(address, '{"request":"hello"}\n', 1)).toMatchObject([{ answer: {} }]);
   });
 
