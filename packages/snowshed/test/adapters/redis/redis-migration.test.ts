@@ -1,6 +1,8 @@
 // A slot of a Cluster goes to another master: every client.
+import { createHash } from "node:crypto";
 import { RedisQuota, RedisSemaphore } from "snowshed/redis";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { portOf } from "../../../src/adapters/redis/redis-port.ts";
 import type { RedisCluster, RedisServer } from "../../support/redis.ts";
 import { clients, moveSlot, startRedisCluster, until } from "../../support/redis.ts";
 
@@ -63,6 +65,24 @@ test.each(Object.keys(clients))("%s: a quota knows what was spent", { timeout: 6
   expect(spent.filter((permit) => permit !== undefined)).toHaveLength(2);
   await moved;
   expect(await quota.tryPermit()).toBeUndefined();
+});
+
+test.each(["ioredis 6", "node-redis 6"])("%s: a connection for WAIT goes along", { timeout: 60_000 }, async (name) => {
+  const key = `{wait-${name}}`;
+  const dedicated = await portOf(await connect(name)).dedicated(key);
+  onTestFinished(() => dedicated.close());
+  const source = "return redis.call('INCR', KEYS[1])";
+  const write = { name: "test", source, sha1: createHash("sha1").update(source).digest("hex") };
+  expect(await dedicated.run(write, [key], [])).toBe(1);
+  const [slot, old, next] = await placeOf(key);
+  const moved = moveSlot(cluster, slot, old, next, 100);
+  // It is refused there when the key has gone (ASK), and when the slot has (MOVED).
+  const isGone = async (): Promise<boolean> => (await old.cli("exists", key).catch(String)) !== "1";
+  await until(isGone, "the key has moved");
+  expect(await dedicated.run(write, [key], [])).toBe(2);
+  await moved;
+  expect(await next.cli("get", key)).toBe("2");
+  expect(await dedicated.wait(0, 10)).toBe(0);
 });
 
 test("keys that stay between two servers for too long: the caller's time ends first", { timeout: 60_000 }, async () => {
