@@ -7,7 +7,7 @@ import type { TcpProxy } from "../support/tcp-proxy.ts";
 import { startProxy } from "../support/tcp-proxy.ts";
 import { FencedResource } from "./fenced-resource.ts";
 import type { Disturbance, History } from "./history.ts";
-import { codesOf, now, permits, sleep, Worker } from "./worker.ts";
+import { codesOf, leftOf, now, permits, sleep, Worker } from "./worker.ts";
 
 /** The shortest there is. */
 const lease = 2000;
@@ -180,8 +180,7 @@ export async function runEtcdFaults(cluster: EtcdCluster, name: string, rounds: 
     }
     for (const { child } of workers) child.send("end");
     await until(() => workers.every(({ isDone }) => isDone), "the workers to end");
-    await sleep(2 * lease);
-    const { held, queued } = await watcher.inspect();
+    const left = await leftOf(() => watcher.inspect(), lease);
     const requests = workers.flatMap((worker) => [...worker.requests.values()]);
     return {
       // Two whose turn has come claim their slots each for itself.
@@ -189,7 +188,7 @@ export async function runEtcdFaults(cluster: EtcdCluster, name: string, rounds: 
       resource,
       faults: counts,
       codes: codesOf(workers),
-      left: { held, queued },
+      left,
       mostHeld,
       log: log.join("\n"),
     };

@@ -8,7 +8,7 @@ import { moveSlot, startRedisCluster, until } from "../support/redis.ts";
 import { FencedResource } from "./fenced-resource.ts";
 import type { Disturbance } from "./history.ts";
 import { violationsOf } from "./history.ts";
-import { codesOf, lease, now, permits, sleep, Worker } from "./worker.ts";
+import { codesOf, lease, leftOf, now, permits, Worker } from "./worker.ts";
 
 const rounds = Math.max(2, Math.floor(Number(process.env["SOAK_ROUNDS"] ?? 0) / 2));
 const libraries = ["ioredis", "ioredis5", "iovalkey", "redis", "redis5"];
@@ -57,10 +57,9 @@ test("slots that move", { timeout: 120_000 + 10_000 * rounds }, async () => {
   }
   for (const { child } of workers) child.send("end");
   await until(() => workers.every(({ isDone }) => isDone), "the workers to end");
-  await sleep(2 * lease);
   const watcher = new RedisSemaphore(client, name, { permits });
   onTestFinished(() => watcher.close().catch(() => {}));
-  const { held, queued } = await watcher.inspect();
+  const left = await leftOf(() => watcher.inspect(), lease);
   const history = { permits, requests: workers.flatMap((worker) => [...worker.requests.values()]), disturbances };
   const granted = workers.map(grantedOf);
   const gone = workers.flatMap((worker) => worker.gone);
@@ -72,7 +71,7 @@ test("slots that move", { timeout: 120_000 + 10_000 * rounds }, async () => {
   );
   expect(violationsOf(history)).toEqual([]);
   expect(excess(gone, requests, per, burst)).toBeLessThanOrEqual(1e-9);
-  expect({ held, queued }).toEqual({ held: 0, queued: 0 });
+  expect(left).toEqual({ held: 0, queued: 0 });
   // Nobody is told of it: a wait may have become too long.
   expect([...codesOf(workers).keys()].filter((code) => code !== "SNOWSHED_DEADLINE_EXCEEDED")).toEqual([]);
 });

@@ -15,6 +15,19 @@ export const lease = 1000;
 export const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** What is left of what `inspect` sees, after two leases at most: what ends by itself has ended then. */
+export async function leftOf(
+  inspect: () => Promise<{ readonly held: number; readonly queued: number }>,
+  ms: number,
+): Promise<{ readonly held: number; readonly queued: number }> {
+  const until = now() + 2 * ms;
+  for (;;) {
+    const { held, queued } = await inspect();
+    if ((held === 0 && queued === 0) || now() > until) return { held, queued };
+    await sleep(50);
+  }
+}
+
 type Message =
   | { readonly kind: "ready" | "done" }
   | { readonly kind: "invoked"; readonly id: string; readonly weight: number; readonly at: number }
