@@ -1,7 +1,9 @@
 // Every rule on its fixtures, with each ESLint and each parser. The suggestions are checked, and what they give parses.
+import type { Linter as Linter10 } from "eslint";
 import { describe, expect, test } from "vitest";
 import plugin from "../src/index.ts";
 import * as allFixtures from "./fixtures/index.ts";
+import type { InvalidFixture } from "./support/fixture.ts";
 import { fixture, withImports } from "./support/fixture.ts";
 import { eslints, parsers } from "./support/linters.ts";
 
@@ -20,27 +22,48 @@ test.each(suites)("every message of $rule is expected somewhere", ({ rule, inval
   expect([...reported].toSorted()).toEqual(ofProblems.toSorted());
 });
 
-for (const { version, RuleTester } of eslints) {
-  for (const { parser, isTypeScript, languageOptions } of parsers) {
-    describe(`ESLint ${version} with ${parser}`, () => {
-      RuleTester.describe = describe;
-      RuleTester.it = test;
-      RuleTester.itOnly = test.only;
-      for (const { rule, valid, invalid } of suites) {
-        const isRead = (each: { readonly isTypeScript?: true }): boolean => isTypeScript || each.isTypeScript !== true;
-        new RuleTester({ languageOptions }).run(rule, plugin.rules[rule] as never, {
-          valid: valid
-            .map(fixture)
-            .filter(isRead)
-            .map(({ code }) => withImports(code)),
-          invalid: invalid.filter(isRead).map(({ code, errors }) => ({
-            code: withImports(code),
-            errors: errors.map(([messageId, output]) => ({
-              messageId,
-              suggestions: output === null ? [] : [{ output: withImports(output), messageId: suggestionOf(rule) }],
-            })),
+const isFor = (isTypeScript: boolean) => (each: { readonly isTypeScript?: true }) =>
+  isTypeScript || each.isTypeScript !== true;
+
+// The whole check of a rule, suggestions and all, is slow: each ESLint has one parser for it, and each parser one ESLint.
+for (const [index, { version, RuleTester }] of eslints.entries()) {
+  const { parser, isTypeScript, languageOptions } = parsers[index]!;
+  describe(`ESLint ${version} with ${parser}`, () => {
+    RuleTester.describe = describe;
+    RuleTester.it = test;
+    RuleTester.itOnly = test.only;
+    for (const { rule, valid, invalid } of suites) {
+      new RuleTester({ languageOptions }).run(rule, plugin.rules[rule] as never, {
+        valid: valid
+          .map(fixture)
+          .filter(isFor(isTypeScript))
+          .map(({ code }) => withImports(code)),
+        invalid: invalid.filter(isFor(isTypeScript)).map(({ code, errors }) => ({
+          code: withImports(code),
+          errors: errors.map(([messageId, output]) => ({
+            messageId,
+            suggestions: output === null ? [] : [{ output: withImports(output), messageId: suggestionOf(rule) }],
           })),
-        });
+        })),
+      });
+    }
+  });
+}
+
+for (const { version, Linter } of eslints) {
+  for (const { parser, isTypeScript, languageOptions } of parsers) {
+    test(`ESLint ${version} with ${parser} reports what is expected, and no more`, { timeout: 30_000 }, () => {
+      const linter = new Linter() as Linter10;
+      for (const { rule, valid, invalid } of suites) {
+        const rules = { [`snowshed/${rule}`]: "error" } as const;
+        const reported = (code: string): readonly (string | undefined)[] =>
+          linter
+            .verify(withImports(code), { languageOptions, plugins: { snowshed: plugin }, rules })
+            .map(({ messageId, message }) => messageId ?? message);
+        const expected = valid.map((each) => ({ errors: [], ...fixture(each) })).concat(invalid as never);
+        for (const { code, errors } of expected.filter(isFor(isTypeScript))) {
+          expect(reported(code), code).toEqual((errors as InvalidFixture["errors"]).map(([messageId]) => messageId));
+        }
       }
     });
   }

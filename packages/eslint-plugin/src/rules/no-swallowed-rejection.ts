@@ -79,7 +79,10 @@ function emptyHandler(node: Node, source: SourceCode): FunctionNode | undefined 
         ? method.call.arguments[1]
         : undefined;
   const handler = argument === undefined ? undefined : unwrap(argument);
-  if (handler === undefined || !isFunction(handler)) return undefined;
+  if (method === undefined || handler === undefined || !isFunction(handler)) return undefined;
+  // All that sleep() can fail with is that its context has ended.
+  const pause = methodCall(method.object);
+  if (pause?.name === "sleep" && kindOf(pause.object, source) === "Context") return undefined;
   const isEmpty = handler.body.type === "BlockStatement" && handler.body.body.length === 0;
   return isEmpty && !isExplained(handler, source) ? handler : undefined;
 }
