@@ -12,15 +12,20 @@ const packages = ["packages/snowshed", "packages/cli"];
 const bin = "node_modules/@snowshed/cli/dist/bin.js";
 const npx = ["npx", "-y"];
 
-/** @type {[name: string, run: string[], runsCommandLine: boolean][]} */
+/** @type {[name: string, run: string[], runsCommandLine: boolean, runsDiagnostics: boolean][]} */
 const runtimes = [
-  [`node ${process.versions.node} (this one)`, [process.execPath], true],
-  ["node 22", [...npx, "node@22.23.3"], true],
-  ["node 24", [...npx, "node@24.21.0"], true],
-  ["node 26", [...npx, "node@26.10.0"], true],
-  ["bun", [...npx, "bun@1.4.5"], false],
-  ["deno", [...npx, "deno@2.9.6", "run", "--allow-all"], false],
+  [`node ${process.versions.node} (this one)`, [process.execPath], true, true],
+  ["node 22", [...npx, "node@22.23.3"], true, true],
+  ["node 24", [...npx, "node@24.21.0"], true, true],
+  ["node 26", [...npx, "node@26.10.0"], true, false],
+  ["bun", [...npx, "bun@1.4.5"], false, false],
+  ["deno", [...npx, "deno@2.9.6", "run", "--allow-all"], false, false],
 ];
+
+// When a process ends, and what its garbage collector finds, is another thing on each version of Node.
+const programs = ["exit-codes.mjs", "io-soak.mjs"];
+/** For how long tasks of all kinds come and go, in seconds. */
+const soak = "2";
 
 const typeCheck = {
   compilerOptions: {
@@ -104,8 +109,15 @@ try {
   run("types with those of Node", [...tsc, "tsconfig.node.json"], project);
 
   copyFileSync(join(root, "scripts/smoke.mjs"), join(project, "smoke.mjs"));
-  for (const [name, command, runsCommandLine] of runtimes) {
+  for (const program of programs) {
+    copyFileSync(join(root, "packages/snowshed/test/diagnostics/programs", program), join(project, program));
+  }
+  for (const [name, command, runsCommandLine, runsDiagnostics] of runtimes) {
     run(name, [...command, "smoke.mjs"], project);
+    if (runsDiagnostics) {
+      run(`${name}: how processes end`, [...command, "exit-codes.mjs"], project);
+      run(`${name}: leaks`, [...command, "io-soak.mjs", soak], project);
+    }
     if (runsCommandLine) run(`${name}: snowshed --version`, [...command, bin, "--version"], project);
   }
 } catch (error) {

@@ -51,6 +51,8 @@ export function installDeadlockDetector(options: DeadlockDetectorOptions = {}): 
     if (asleep.size === 0) return;
     if (before !== null && isSame(before, asleep)) {
       report(monitor, asleep, exitCode);
+      // Not process.exitCode: another listener may start something, and the process would go on with half of its tasks.
+      // oxlint-disable-next-line unicorn/no-process-exit
       process.exit(exitCode);
     }
     before = asleep;

@@ -10,12 +10,15 @@ export type RecordedKnot = Knot<TaskRecord, ResourceRecord>;
 /** How long a wait may last before it is looked at, in milliseconds, unless somebody says otherwise. @internal */
 export const defaultGrace = 1000;
 
+// Who sleeps, too, will be woken: it may only be waiting for whichever comes first.
+function waitsOf(task: TaskRecord): number {
+  return task.waits + task.sleeps;
+}
+
 /** The tasks that cannot go on, among those that have waited for `grace` milliseconds. @internal */
 export function searchKnots(monitor: Monitor, grace: number): readonly RecordedKnot[] {
   const leaked: TaskRecord[] = [];
   if (monitor.leaked > 0) for (const task of monitor.tasks()) if (task.leaked) leaked.push(task);
-  // Who sleeps, too, will be woken: it may only be waiting for whichever comes first.
-  const waitsOf = (task: TaskRecord): number => task.waits + task.sleeps;
   return findKnots(monitor.waits(), leaked, waitsOf, monitor.now() - grace);
 }
 

@@ -44,5 +44,5 @@ export function findDeadlocks(options: FindDeadlocksOptions = {}): Deadlock[] {
   const grace = toMillisecondsInRange(options.grace ?? defaultGrace, "grace", 0);
   const monitor = activeMonitor();
   if (monitor === null) return [];
-  return searchKnots(monitor, grace).map((knot) => ({ ...knotSnapshot(knot), behind: knot.behind }));
+  return searchKnots(monitor, grace).map((knot) => Object.assign(knotSnapshot(knot), { behind: knot.behind }));
 }

@@ -5,8 +5,7 @@ export type NamePattern = string | RegExp;
 
 /** Checks a list of patterns. @internal */
 export function checkPatterns(patterns: unknown, name: string): void {
-  const isPattern = (pattern: unknown): boolean => typeof pattern === "string" || pattern instanceof RegExp;
-  if (Array.isArray(patterns) && patterns.every((pattern) => isPattern(pattern))) return;
+  if (Array.isArray(patterns) && patterns.every((each) => typeof each === "string" || each instanceof RegExp)) return;
   throw invalidArgument(TypeError, name, "a list of texts and regular expressions", patterns);
 }
 

@@ -205,10 +205,10 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
     for (let row = queue.shift(); row !== undefined; row = queue.shift()) {
       const { wrong } = await runRow(row, process.cwd());
       if (wrong.length > 0) failed++;
-      for (const line of wrong) console.error(`${row.name}: ${line}`);
+      for (const line of wrong) process.stderr.write(`${row.name}: ${line}\n`);
     }
   };
   await Promise.all([work(), work()]);
-  console.log(`${rows.length - failed} of ${rows.length} rows of the exit-code table`);
+  process.stdout.write(`${rows.length - failed} of ${rows.length} rows of the exit-code table\n`);
   process.exitCode = failed > 0 ? 1 : 0;
 }

@@ -48,7 +48,8 @@ let number = 0;
 const kinds = {
   fetch: async () => (await fetch(url)).text(),
   "http.get": async () => {
-    const [response] = await once(get(url), "response");
+    /** @type {import("node:http").IncomingMessage} */
+    const response = await new Promise((resolve) => get(url, resolve));
     response.resume();
     await once(response, "end");
   },
@@ -112,13 +113,14 @@ const kinds = {
   "worker thread": async () => {
     const { port1, port2 } = new MessageChannel();
     worker.postMessage(port2, [port2]);
-    await new Promise((resolve) => (port1.onmessage = resolve));
+    await once(port1, "message");
     port1.close();
   },
   BroadcastChannel: async () => {
     const name = `soak-${number++}`;
     const [from, to] = [new BroadcastChannel(name), new BroadcastChannel(name)];
-    const received = new Promise((resolve) => (to.onmessage = resolve));
+    const received = new Promise((resolve) => to.addEventListener("message", resolve, { once: true }));
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- A channel has none.
     from.postMessage("hello");
     await received;
     from.close();
@@ -139,7 +141,12 @@ const kinds = {
     );
     if (waitAsync !== undefined) await waitAsync(memory, 0, 0, 20).value;
   },
-  "WebAssembly.compile": () => WebAssembly.compile(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)),
+  "WebAssembly.compile": () => {
+    const { WebAssembly } = /** @type {{ WebAssembly: { compile(code: Uint8Array): Promise<unknown> } }} */ (
+      /** @type {unknown} */ (globalThis)
+    );
+    return WebAssembly.compile(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+  },
   "dynamic import": () => import(`data:text/javascript,export default ${number++}`),
   "a thenable": async () => ({
     // oxlint-disable-next-line unicorn/no-thenable
@@ -213,5 +220,5 @@ http.closeAllConnections();
 tcp.close();
 await worker.terminate();
 const outcome = { kinds: Object.keys(kinds).length, tasks, wrong, planted: found.size, missed, warned: warned.length };
-console.log(JSON.stringify(outcome));
+process.stdout.write(`${JSON.stringify(outcome)}\n`);
 process.exitCode = wrong.length + missed.length > 0 || lost.count !== found.size ? 1 : 0;
