@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import * as snowshed from "snowshed";
 import * as etcd from "snowshed/etcd";
 import * as http from "snowshed/http";
+import * as kafka from "snowshed/kafka";
 import * as otel from "snowshed/otel";
 import * as prometheus from "snowshed/prometheus";
 import * as postgres from "snowshed/postgres";
@@ -155,6 +156,10 @@ const noClient = /** @type {never} */ (/** @type {unknown} */ ({}));
 throws(() => new redis.RedisSemaphore(noClient, "jobs", { permits: 1 }), { code: "SNOWSHED_INVALID_ARGUMENT" });
 throws(() => new etcd.EtcdSemaphore(noClient, "jobs", { permits: 1 }), { code: "SNOWSHED_INVALID_ARGUMENT" });
 
+throws(() => kafka.idempotentProducer(noClient), { code: "SNOWSHED_INVALID_ARGUMENT" });
+throws(() => new kafka.ConsumerRunner(noClient, { topics: ["orders"], handler: () => {} }), {
+  code: "SNOWSHED_INVALID_ARGUMENT",
+});
 throws(() => new redis.RedisDeduplicationStore(noClient, "jobs"), { code: "SNOWSHED_INVALID_ARGUMENT" });
 throws(() => new postgres.PostgresDeduplicationStore(noClient, "jobs"), { code: "SNOWSHED_INVALID_ARGUMENT" });
 throws(() => new postgres.OutboxRelay(noClient, { send() {} }), { code: "SNOWSHED_INVALID_ARGUMENT" });
@@ -165,6 +170,7 @@ if (!("Deno" in globalThis)) {
   equal(require("snowshed"), snowshed);
   equal(require("snowshed/etcd"), etcd);
   equal(require("snowshed/http"), http);
+  equal(require("snowshed/kafka"), kafka);
   equal(require("snowshed/otel"), otel);
   equal(require("snowshed/prometheus"), prometheus);
   equal(require("snowshed/postgres"), postgres);
