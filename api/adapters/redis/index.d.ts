@@ -1,3 +1,6 @@
+export { RedisDeduplicationStore } from "./redis-deduplication-store.ts";
+export type { RedisClaim, RedisDeduplicationInspection, RedisDeduplicationOptions, } from "./redis-deduplication-store.ts";
+export type { Deduplicated, DeduplicatedBatch, DeduplicationOptions, DeduplicationStore, EventIdentity, } from "../../delivery/deduplication-store.ts";
 export { RedisQuota } from "./redis-quota.ts";
 export type { RedisQuotaAcquireOptions, RedisQuotaInspection, RedisQuotaKeyOptions, RedisQuotaOptions, RedisQuotaPermit, } from "./redis-quota-options.ts";
 export type { IoRedisLike, NodeRedisLike, RedisLike } from "./redis-like.ts";

@@ -1,0 +1,5 @@
+export interface MaintenanceReport {
+    readonly created: number;
+    readonly dropped: number;
+    readonly deleted: number;
+}
