@@ -118,13 +118,3 @@ export function contains(node: Node, source: SourceCode, wanted: (node: Node) =>
   });
   return found;
 }
-
-/** What a function gives back: the body of `() => x`, or the arguments of its own `return`s. */
-export function returnedFrom(node: FunctionNode, source: SourceCode): readonly Node[] {
-  if (node.body.type !== "BlockStatement") return [node.body];
-  const returned: Node[] = [];
-  walkBody(node.body, source, (each) => {
-    if (each.type === "ReturnStatement" && each.argument !== null) returned.push(each.argument);
-  });
-  return returned;
-}
