@@ -50,7 +50,7 @@ export interface DeduplicationOptions {
  *   const { status } = await store.apply({ key: "payment-17" }, (transaction) =>
  *     transaction.query("update accounts set balance = balance - 5 where id = 1"),
  *   );
- *   console.log(status); // applied, or duplicate
+ *   if (status === "duplicate") console.log("it was paid before");
  * }
  * ```
  */

@@ -1,0 +1,5 @@
+export interface EventFields {
+    readonly traceId: string;
+    readonly eventType: string;
+    readonly timestamp: string;
+}
