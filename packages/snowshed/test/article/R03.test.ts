@@ -161,3 +161,69 @@ describe("R03: a wait() that is never reached", () => {
     expect(await runModule(code)).toEqual({ code: 0, stdout: "got lost\n", stderr: "" });
   });
 });
+
+describe("R03: what a watched program says of it", () => {
+  const watched = (rest: string): string => `
+    import { subscribe } from "node:diagnostics_channel";
+    import { WaitGroup } from "snowshed";
+    import { detectLeaks, enable, installDeadlockDetector } from "snowshed/diagnostics";
+    enable("development", { sweepInterval: "10ms", eventLoopBlocked: Infinity });
+    installDeadlockDetector();
+    ${rest}`;
+
+  test("done() before add(), and done() twice: told, even if the error is swallowed", async () => {
+    const code = watched(`
+      subscribe("snowshed:misuse", ({ code }) => console.log(code));
+      const group = new WaitGroup();
+      group.go(async function eager() { try { group.done(); group.done(); } catch {} });
+      await group.wait().catch(() => {});`);
+    const { stdout } = await runModule(code);
+    expect(stdout).toContain("SNOWSHED_NEGATIVE_COUNTER");
+  });
+
+  test("add() without done(): the process does not end as if all had been done", async () => {
+    const code = watched(`
+      const pages = new WaitGroup({ name: "pages" });
+      pages.add();
+      await pages.wait();`);
+    const { code: exit, stderr } = await runModule(code);
+    expect(exit).toBe(2);
+    expect(stderr).toContain("fatal: all tasks are asleep - deadlock!");
+    expect(stderr).toContain('waiting outside of any known task: 1 for the wait-group "pages"');
+  });
+
+  test("add() without done(), in a task of a service that lives on: a task that can never end", async () => {
+    const code = watched(`
+      const requests = new WaitGroup({ name: "requests" });
+      requests.go(async function serve() {
+        const pages = new WaitGroup({ name: "pages" });
+        pages.add();
+        await pages.wait();
+      });
+      await detectLeaks({ gc: true });
+      setTimeout(() => process.exit(0), 10);`);
+    const { code: exit, stderr } = await runModule(code);
+    expect(exit).toBe(0);
+    expect(stderr).toMatch(/SS004.*the task "serve" can never end: .*it waits for the wait-group "pages"/);
+  });
+
+  test("a wait() that is never reached: told once the group is gone", async () => {
+    const code = watched(`
+      (() => { new WaitGroup({ name: "mails" }).go(async () => {}); })();
+      for (let round = 0; round < 10; round++) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        gc();
+      }`);
+    const { code: exit, stderr } = await runModule(code);
+    expect(exit).toBe(0);
+    expect(stderr).toMatch(/SS007.*wait-group "mails"/);
+  });
+
+  test("nothing, of one that is right", async () => {
+    const code = watched(`
+      const group = new WaitGroup();
+      for (const url of ["/a", "/b"]) group.go(async () => url);
+      await group.wait();`);
+    expect(await runModule(code)).toEqual({ code: 0, stdout: "", stderr: "" });
+  });
+});

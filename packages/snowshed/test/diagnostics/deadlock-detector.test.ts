@@ -16,7 +16,7 @@ const asleep = `
   import { Semaphore, WaitGroup } from "snowshed";
   import { enable, installDeadlockDetector } from "snowshed/diagnostics";
   const database = new Semaphore(1, { name: "database" });
-  enable("development");
+  enable("development", { eventLoopBlocked: Infinity });
   installDeadlockDetector();
   const group = new WaitGroup({ name: "requests" });
   group.go(() => new Promise(() => {}), { name: "lost" });
@@ -58,7 +58,7 @@ test("SS001 reaches who listens, before the process ends", { timeout: 30_000 }, 
 });
 
 test("a warning that is silenced does not silence the detector", { timeout: 30_000 }, async () => {
-  const { wrong } = await ended(asleep.replace('enable("development")', 'enable("test", { silence: ["SS001"] })'));
+  const { wrong } = await ended(asleep.replace("{ eventLoopBlocked", '{ silence: ["SS001"], eventLoopBlocked'));
   expect(wrong).toEqual([]);
 });
 
