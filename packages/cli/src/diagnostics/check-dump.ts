@@ -102,6 +102,7 @@ const frame = fields({
   deadlocks: list(deadlock),
   lag: amount,
   memory: amount,
+  pace: amount,
   dropped: amount,
 });
 

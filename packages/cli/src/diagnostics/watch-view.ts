@@ -76,12 +76,12 @@ function frameLines(
 }
 
 function statusText(
-  { isPaused, silence, interval }: WatchState,
+  { isPaused, silence, interval, frame }: WatchState,
   columns: number,
   colors: ReturnType<typeof createColors>,
 ): string {
   if (isPaused) return colors.yellow(fit("paused: p goes on", columns));
-  if (silence < interval + 2000) return "";
+  if (silence < Math.max(interval, frame?.pace ?? 0) * 1.5 + 2000) return "";
   return colors.red(fit(`no answer for ${span(silence)}: its event loop is busy`, columns));
 }
 

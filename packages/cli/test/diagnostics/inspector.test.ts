@@ -113,7 +113,7 @@ test("a blocked event loop: a plain command ends in bounded time and says what t
   expect(await isOpen(port)).toBe(false);
   await free(scene);
   await program.warns(/Debugger listening[^]*Debugger listening/);
-  await expect.poll(() => isOpen(port)).toBe(false);
+  await expect.poll(() => isOpen(port), { timeout: 15_000 }).toBe(false);
   await goesOn(scene);
   expect((await run(["ps", id, "--folder", folder])).code).toBe(0);
 });
@@ -156,7 +156,7 @@ test("a free event loop is asked the same way, without being stopped", async () 
   const { code, stdout } = await run(["dump", "--inspector", id, "--inspector-port", port, "--folder", folder]);
   expect([code, JSON.parse(stdout)]).toMatchObject([0, { tasks: [{ name: "waiter" }] }]);
   expect(JSON.parse(stdout)).toHaveProperty("stack", []);
-  await expect.poll(() => isOpen(port)).toBe(false);
+  await expect.poll(() => isOpen(port), { timeout: 15_000 }).toBe(false);
   await goesOn(scene);
 });
 
@@ -164,7 +164,7 @@ test("an inspector that was open stays open", async () => {
   const scene = await blocking("", false);
   const { folder, port, program } = scene;
   program.child.kill("SIGUSR1");
-  await expect.poll(() => isOpen(port)).toBe(true);
+  await expect.poll(() => isOpen(port), { timeout: 15_000 }).toBe(true);
   const argv = ["dump", "--inspector", String(program.pid), "--inspector-port", port, "--folder", folder];
   expect([(await run(argv)).code, (await run(argv)).code, await isOpen(port)]).toEqual([0, 0, true]);
   await goesOn(scene);
@@ -209,7 +209,9 @@ test("a process that is stopped is said to be", async () => {
   const scene = await blocking("", false);
   const { folder, port, program } = scene;
   program.child.kill("SIGSTOP");
-  await expect.poll(() => readFileSync(`/proc/${program.pid}/status`, "utf8")).toMatch(/^State:\s+T/m);
+  await expect
+    .poll(() => readFileSync(`/proc/${program.pid}/status`, "utf8"), { timeout: 15_000 })
+    .toMatch(/^State:\s+T/m);
   for (const argv of [
     ["ps", String(program.pid), "--timeout", "300ms"],
     ["dump", "--inspector", "--inspector-port", port],

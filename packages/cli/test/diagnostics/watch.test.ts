@@ -224,6 +224,7 @@ describe("what is on the screen", () => {
     deadlocks: [{ certainty: "certain", tasks: [1, 2], resources: [1] }],
     lag: 1,
     memory: 2 ** 30,
+    pace: 1000,
     dropped: 0,
   };
   const state = { id: "1", hello, frame, sorting: "tasks", isPaused: false, silence: 0, interval: 1000 } as const;

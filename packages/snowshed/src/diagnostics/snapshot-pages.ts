@@ -1,7 +1,7 @@
 import type { Snapshot } from "./snapshot.ts";
 import { RequestError } from "./socket-request.ts";
 
-/** A page has at most this many characters, so that the loop of the watched program is free again after about 2 ms. */
+/** A page has at most this many characters, so that the loop of the watched program is free again after a few milliseconds. */
 const pageSize = 128 * 1024;
 
 /**

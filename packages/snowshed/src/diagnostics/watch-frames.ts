@@ -20,6 +20,8 @@ export interface WatchFrame {
   readonly lag: number;
   /** Bytes. */
   readonly memory: number;
+  /** Milliseconds until the next one is made: more than was asked for if making them takes long. */
+  readonly pace: number;
   /** How many frames were not sent since the one before, because the client did not read. */
   readonly dropped: number;
 }
@@ -40,6 +42,8 @@ export class FrameStream {
   readonly #interval: number;
   #cancel: () => void = () => {};
   #due = 0;
+  /** Milliseconds that the latest two frames took. */
+  #took: readonly [number, number] = [0, 0];
   #dropped = 0;
 
   constructor(socket: Socket, { kind, interval }: { readonly kind: ProfileKind; readonly interval: number }) {
@@ -61,19 +65,21 @@ export class FrameStream {
     if (this.#socket.destroyed) return;
     const began = systemClock.now();
     const lag = Math.max(0, began - this.#due);
+    // The first frame takes much longer than those after it, and one may be interrupted: of two the quicker one counts.
+    const pace = Math.max(this.#interval, Math.min(...this.#took) / largestShare);
     if (this.#socket.writableLength > 0) this.#dropped++;
-    else this.#socket.write(this.#line(lag));
-    const took = systemClock.now() - began;
-    const wait = Math.max(this.#interval, took / largestShare);
-    this.#due = systemClock.now() + wait;
-    this.#cancel = systemClock.setTimeout(() => this.#send(), wait, false);
+    else this.#socket.write(this.#line(lag, pace));
+    const now = systemClock.now();
+    this.#took = [this.#took[1], now - began];
+    this.#due = now + pace;
+    this.#cancel = systemClock.setTimeout(() => this.#send(), pace, false);
   }
 
-  #line(lag: number): string {
+  #line(lag: number, pace: number): string {
     const dropped = this.#dropped;
     this.#dropped = 0;
     try {
-      return `${JSON.stringify({ v: 1, frame: frameOf(this.#kind, lag, dropped) })}\n`;
+      return `${JSON.stringify({ v: 1, frame: frameOf(this.#kind, lag, pace, dropped) })}\n`;
     } catch (error) {
       const { message } = error as Error;
       return `${JSON.stringify({ v: 1, error: { code: "FAILED", message } })}\n`;
@@ -81,7 +87,7 @@ export class FrameStream {
   }
 }
 
-function frameOf(kind: ProfileKind, lag: number, dropped: number): WatchFrame {
+function frameOf(kind: ProfileKind, lag: number, pace: number, dropped: number): WatchFrame {
   if (activeMonitor() === null) throw new Error("nothing is watched any more");
   const { time, totals, resources, warnings, deadlocks } = snapshot({ limit: most.looked });
   const groups = profile(kind);
@@ -98,6 +104,7 @@ function frameOf(kind: ProfileKind, lag: number, dropped: number): WatchFrame {
     deadlocks: deadlocks.slice(0, most.deadlocks),
     lag: Math.round(lag),
     memory,
+    pace: Math.round(pace),
     dropped,
   };
 }

@@ -97,7 +97,7 @@ describe("on its signal", () => {
     );
     program.child.stderr.destroy();
     program.child.kill("SIGUSR2");
-    await expect.poll(() => readdirSync(folder)).toHaveLength(1);
+    await expect.poll(() => readdirSync(folder), { timeout: 15_000 }).toHaveLength(1);
     program.child.kill("SIGHUP");
     await program.says("disabled");
     program.child.kill("SIGUSR2");
