@@ -183,8 +183,9 @@ export async function runEtcdFaults(cluster: EtcdCluster, name: string, rounds: 
     const left = await leftOf(() => watcher.inspect(), lease);
     const requests = workers.flatMap((worker) => [...worker.requests.values()]);
     return {
-      // Two whose turn has come claim their slots each for itself.
-      history: { permits, requests, disturbances, together: 100 },
+      // Two whose turn has come claim their slots each for itself. And what puts a place into the queue is a write of most
+      // members, which may take a while.
+      history: { permits, requests, disturbances, together: 200, margin: 1000 },
       resource,
       faults: counts,
       codes: codesOf(workers),

@@ -35,6 +35,8 @@ export interface History {
   readonly disturbances: readonly Disturbance[];
   /** Who had their permits within so many milliseconds of each other had them together: tokens do not tell their order. */
   readonly together?: number;
+  /** Whose order is uncertain because they came so close together, in milliseconds. Default: 100. */
+  readonly margin?: number;
 }
 
 interface Hold {
@@ -42,9 +44,6 @@ interface Hold {
   readonly to: number;
   readonly request: Request;
 }
-
-/** Whose order is uncertain because they came so close together, in milliseconds. */
-const margin = 100;
 
 /** All that is not as it must be, in words; nothing: all is. */
 export function violationsOf(history: History): string[] {
@@ -118,7 +117,7 @@ export function tokensThatFall({ requests }: History): string[] {
 }
 
 /** Of those who want as much, who came first is served first; tokens tell the order on the server. */
-function passedOver({ requests, disturbances, together = 0 }: History): string[] {
+function passedOver({ requests, disturbances, together = 0, margin = 100 }: History): string[] {
   const calm = requests.filter(({ granted, invoked, worker, fences }) => {
     if (granted === undefined || fences.length === 0) return false;
     return !disturbances.some(
