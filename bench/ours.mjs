@@ -4,7 +4,8 @@
 /** Thrown by a contender whose subject does not exist here: the report says so and goes on. */
 export class NotAvailable extends Error {}
 
-const home = process.env.SNOWSHED_DIST ?? new URL("../packages/snowshed/dist/", import.meta.url).href;
+/** The folder of that build. */
+export const home = process.env.SNOWSHED_DIST ?? new URL("../packages/snowshed/dist/", import.meta.url).href;
 
 /** The exports of snowshed, once it is known that all of `names` are among them. */
 export function ours(...names) {

@@ -40,6 +40,8 @@ const order = [
   "redis-contended",
   "redis-idle",
   "redis-quota",
+  "diagnostics",
+  "diagnostics-dump",
   "fetch",
   "go",
 ];

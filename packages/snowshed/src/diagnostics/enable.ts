@@ -49,7 +49,7 @@ const presets: Readonly<Record<Preset, Pick<MonitorPlan, "exact" | "siteEvery">>
  * far as it still acts: its tasks that run already are not. A monitor that was there is replaced.
  *
  * - `"production"`: costs some 200 ns a task. The task that acts is known up to its first `await`; of one task in 16, and
- *   of at most 500 a second, is noted where it was made; times of tasks are to the second.
+ *   of at most 100 a second, is noted where it was made; times of tasks are to the second.
  * - `"development"` and `"test"`: cost microseconds a task. The task that acts is always known, by `AsyncLocalStorage`;
  *   of every task is noted where it was made.
  *
@@ -63,7 +63,7 @@ const presets: Readonly<Record<Preset, Pick<MonitorPlan, "exact" | "siteEvery">>
  *
  * enable("development");
  * const group = new Group({ name: "requests" });
- * group.go(({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", reject)), { name: "fetch:/a" });
+ * group.go(({ signal }) => new Promise((resolve) => signal.addEventListener("abort", resolve)), { name: "fetch:/a" });
  * const [task] = snapshot().tasks;
  * console.log(task?.name, task?.state); // fetch:/a running
  * await group[Symbol.asyncDispose]();

@@ -25,7 +25,7 @@ export interface RecorderFindings {
 }
 
 /** At most so many sites are noted between two sweeps when they are sampled: it is the dearest part of a record. */
-const mostSites = 500;
+const mostSites = 100;
 
 /**
  * What the primitives name tasks and waits by, with its record on it: a WeakMap with an entry for each wait would cost the

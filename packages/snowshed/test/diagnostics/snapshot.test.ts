@@ -195,18 +195,18 @@ describe("where a task was made", () => {
     await group.wait();
   });
 
-  test("is noted for one task in sixteen in production, and for no more than 500 between two sweeps", async () => {
+  test("is noted for one task in sixteen in production, and for no more than 100 between two sweeps", async () => {
     const clock = new FakeClock();
     enable("production", { clock, ...noLoop });
     const group = new WaitGroup();
     const gate = deferred();
     for (let n = 0; n < 32; n++) group.go(() => gate.promise);
     expect(sites().flatMap((site, index) => (site === null ? [] : [index]))).toEqual([0, 16]);
-    for (let n = 0; n < 16 * 600; n++) group.go(() => gate.promise);
-    expect(sites().filter((site) => site !== null)).toHaveLength(500);
+    for (let n = 0; n < 16 * 120; n++) group.go(() => gate.promise);
+    expect(sites().filter((site) => site !== null)).toHaveLength(100);
     await clock.advance("1s");
     group.go(() => gate.promise);
-    expect(sites().filter((site) => site !== null)).toHaveLength(501);
+    expect(sites().filter((site) => site !== null)).toHaveLength(101);
     gate.resolve();
     await group.wait();
   });

@@ -341,7 +341,7 @@ describe("SS011: unbounded growth", () => {
   async function grow(live: (second: number) => number, options: EnableOptions = {}): Promise<[WarningCode, string][]> {
     const monitor = watch({ growth: 100, slowToCancel: Number.POSITIVE_INFINITY, ...options });
     const group = new WaitGroup({ name: "requests" });
-    const gates: ReturnType<typeof deferred>[] = [];
+    const gates: ReturnType<typeof deferred<void>>[] = [];
     for (let second = 0; second < 90; second++) {
       const wanted = live(second);
       while (gates.length > wanted) gates.pop()!.resolve();
