@@ -1,7 +1,11 @@
 // What becomes of effects when consumers, servers and connections fail at the worst moment.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { PostgresTransaction } from "snowshed/postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Database, write } from "../adapters/postgres/fixture.ts";
+import { startRedis } from "../support/redis.ts";
 import type { TcpProxy } from "../support/tcp-proxy.ts";
 import { startProxy } from "../support/tcp-proxy.ts";
 import type { DeliveryPlan } from "./deduplication-worker.ts";
@@ -51,6 +55,33 @@ test("kill -9 between effect and mark: each effect once", async () => {
 test("the same finds what a store does wrong that marks after the effect", async () => {
   const counts = await killed("naive", 1);
   expect(counts[0]).toBeGreaterThan(1);
+}, 60_000);
+
+test("Redis, kill -9 between effect and mark: nothing is lost, and only those effects come twice", async () => {
+  const server = await startRedis();
+  const folder = mkdtempSync(join(tmpdir(), "snowshed-effects-"));
+  try {
+    const file = join(folder, "effects");
+    const keys = Array.from({ length: 100 }, (_, index) => `redis killed ${index}`);
+    const plan = { kind: "redis", url: server.url, file, name: "killed", keys, at: Date.now() } as const;
+    const other = new DeliveryWorker({ ...plan, keys: keys.slice(2), seed: 1 });
+    const victims = keys.slice(0, 2).map((key) => new DeliveryWorker({ ...plan, keys: [key], hold: key, seed: 0 }));
+    await Promise.all(
+      victims.map(async (victim) => {
+        await victim.held;
+        await victim.kill();
+      }),
+    );
+    const last = new DeliveryWorker({ ...plan, seed: 2 });
+    await Promise.all([other.done, last.done]);
+    const effects = readFileSync(file, "utf8").trimEnd().split("\n");
+    const counts = keys.map((key) => effects.filter((effect) => effect === key).length);
+    expect(counts.slice(0, 2)).toEqual([2, 2]);
+    expect(counts.slice(2).filter((count) => count !== 1)).toEqual([]);
+  } finally {
+    await server.stop();
+    rmSync(folder, { recursive: true });
+  }
 }, 60_000);
 
 interface Applying {
