@@ -52,7 +52,7 @@ const oddTypes: readonly string[] = [
   `@decorate(() => group.wait()) class C { @field() x = new Group().wait(); @method() async m(@parameter() p: Context) { await fetch("x"); } }`,
 ];
 
-test("odd syntax", () => {
+test("odd syntax", { timeout: 30_000 }, () => {
   for (const code of odd)
     for (const parser of parsers) expect(() => lint(withImports(code), parser), code).not.toThrow();
   for (const code of oddTypes) expect(() => lint(withImports(code), parsers[1]), code).not.toThrow();

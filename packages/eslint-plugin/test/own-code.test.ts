@@ -14,8 +14,8 @@ const filesBelow = (folder: string, extension: string): readonly string[] =>
     .filter((path) => path.endsWith(extension) && !path.includes("node_modules"))
     .map((path) => `${folder}/${path}`);
 
-// The pages of the rules show what is wrong: see rule-pages.test.ts.
-const pages = ["README.md", ...filesBelow("docs", ".md").filter((path) => !path.startsWith("docs/rules/"))];
+// The pages of the rules (see rule-pages.test.ts) and of the warnings show what is wrong.
+const pages = ["README.md", ...filesBelow("docs", ".md").filter((path) => !/^docs\/(?:rules|warnings)\//.test(path))];
 const sources = ["packages/cli/src", "packages/snowshed/src", "packages/eslint-plugin/src"].flatMap((folder) =>
   filesBelow(folder, ".ts"),
 );
@@ -29,6 +29,10 @@ const blocks = [
 const onPurpose: readonly string[] = [
   // A permit that nobody gives back, to show how the pool reports it.
   "examples/pool.ts require-permit-release",
+  // Its first task is to hold the only permit: it comes first, and does not wait.
+  "docs/diagnostics.md forward-signal",
+  // No more than the relay takes in one round.
+  "docs/outbox.md no-unbounded-promise-all",
   // Why add() comes before the start.
   "docs/wait-group.md no-add-in-task",
   // One for each master of a Redis Cluster.

@@ -15,7 +15,7 @@ test("every rule has its page, and every page its rule", () => {
   for (const name of names) expect(plugin.rules[name]!.meta.docs.url).toContain(`/docs/rules/${name}.md`);
 });
 
-test.each(names)("%s: the wrong example is reported, the right one is not", (name) => {
+test.each(names)("%s: the wrong example is reported, the right one is not", { timeout: 30_000 }, (name) => {
   const text = readFileSync(`${folder}${name}.md`, "utf8");
   const sections = text.split(/^## /m).map((section) => section.split("\n", 1)[0]);
   expect(sections.slice(1)).toEqual(["Wrong", "Right", "What it sees", "When not to use it", "Options"]);
