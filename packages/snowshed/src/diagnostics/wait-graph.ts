@@ -85,7 +85,9 @@ export function findKnots<Task extends GraphTask, Resource extends GraphResource
   before: number,
 ): Knot<Task, Resource>[] {
   const lines = new Map<GraphResource, Line>();
+  /** Of tasks with several waits, how many of them do not end by themselves. */
   const hardWaits = new Map<Task, number>();
+  const stuck = new Set<GraphTask>();
   for (const wait of waits) {
     const { resource, task } = wait;
     if (wait.hasTimeoutOrSignal || wait.since > before) continue;
@@ -94,15 +96,27 @@ export function findKnots<Task extends GraphTask, Resource extends GraphResource
     let line = lines.get(resource);
     if (line === undefined) lines.set(resource, (line = new Line(resource)));
     line.waits.push(wait);
-    if (task !== null) hardWaits.set(task, (hardWaits.get(task) ?? 0) + 1);
+    if (task === null) continue;
+    if (waitsOf(task) === 1) stuck.add(task);
+    else hardWaits.set(task, (hardWaits.get(task) ?? 0) + 1);
   }
-  const stuck = new Set<GraphTask>(leaked);
   for (const [task, count] of hardWaits) if (count >= waitsOf(task)) stuck.add(task);
-  if (lines.size === 0 || stuck.size === 0) return [];
+  for (const task of leaked) stuck.add(task);
+  // As a rule those who hold are at work, and that is all there is to know.
+  if (stuck.size === 0 || !isContested(lines, stuck)) return [];
   const needed = holdings(lines, stuck);
   reduce(lines, stuck, needed);
   // All in it came in by the arguments.
   return knotsOf(lines, stuck, needed) as Knot<Task, Resource>[];
+}
+
+/** Whether somebody who may be stuck holds what others wait for, or belongs to a group that is waited for. */
+function isContested(lines: ReadonlyMap<GraphResource, Line>, stuck: ReadonlySet<GraphTask>): boolean {
+  for (const { resource } of lines.values()) {
+    if (hasTasks.has(resource.kind)) return true;
+    for (const task of resource.holders.keys()) if (task !== null && stuck.has(task)) return true;
+  }
+  return false;
 }
 
 /** What keeps a line from moving: a task that holds so much of it, or has yet to end. */
