@@ -1,14 +1,6 @@
 import type { Profile, Snapshot } from "snowshed/diagnostics";
 
-export type {
-  DeadlockSnapshot,
-  Profile,
-  ProfileKind,
-  ResourceSnapshot,
-  TaskSnapshot,
-  WaitSnapshot,
-  WatchFrame,
-} from "snowshed/diagnostics";
+export type { Profile, ProfileKind, ResourceSnapshot, TaskSnapshot, WatchFrame } from "snowshed/diagnostics";
 
 /** A snapshot, with what `dump --inspector` adds. */
 export type Dump = Snapshot & { readonly stack?: readonly string[] };

@@ -152,7 +152,7 @@ async function showDump(
 }
 
 /** Stdout takes colours when it is a terminal and nobody asks for none (no-color.org). */
-export function colorsOf({ stdout, env }: Io): ReturnType<typeof createColors> {
+function colorsOf({ stdout, env }: Io): ReturnType<typeof createColors> {
   const { NO_COLOR, TERM } = env;
   return createColors(stdout.isTTY === true && TERM !== "dumb" && (NO_COLOR === undefined || NO_COLOR === ""));
 }

@@ -3,7 +3,7 @@ const wide =
 const narrowOnly = /^[\u0020-\u02FF]*$/;
 
 /** How many columns of a terminal a text without control characters takes. */
-export function widthOf(text: string): number {
+function widthOf(text: string): number {
   if (narrowOnly.test(text)) return text.length;
   let width = 0;
   for (const character of text) width += /\p{M}/u.test(character) ? 0 : wide.test(character) ? 2 : 1;

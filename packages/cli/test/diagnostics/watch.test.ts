@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { WatchedProcess } from "../../../snowshed/test/support/watched-process.ts";
 import { privateFolder, startProgram } from "../../../snowshed/test/support/watched-process.ts";
 import type { Hello, WatchFrame } from "../../src/diagnostics/dump-types.ts";
-import { widthOf } from "../../src/diagnostics/table.ts";
+import { fit } from "../../src/diagnostics/table.ts";
 import { watchLines } from "../../src/diagnostics/watch-view.ts";
 import { main } from "../../src/main.ts";
 import { run } from "../support/memory-io.ts";
@@ -168,7 +168,9 @@ test("a real terminal is as it was afterwards", async () => {
   const bin = fileURLToPath(new URL("../../dist/bin.js", import.meta.url));
   // `script` gives the command a pseudo-terminal, and what it writes to us; `stty` says how it is at the end.
   const command = `"${process.execPath}" "${bin}" watch ${watched.pid} --folder ${folder}; echo "code $?"; stty -a`;
-  const child = spawn("script", ["-qec", command, "/dev/null"], { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn("sh", ["-c", 'exec script -qec "$1" /dev/null', "sh", command], {
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   onTestFinished(() => void child.kill("SIGKILL"));
   let text = "";
   child.stdout.on("data", (chunk) => (text += String(chunk)));
@@ -238,7 +240,7 @@ describe("what is on the screen", () => {
   ])("fits into %d by %d", (columns, rows) => {
     const lines = watchLines(state, columns, rows, createColors(false));
     expect(lines.length).toBeLessThanOrEqual(rows);
-    for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(columns);
+    for (const line of lines) expect(fit(line, columns)).toBe(line);
   });
 
   test("troubles come first", () => {

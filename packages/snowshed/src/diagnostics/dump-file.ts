@@ -23,8 +23,8 @@ export async function writeDumpFile(file: string, dump: Snapshot): Promise<void>
   }
 }
 
-/** The JSON of a snapshot with a task or resource on each line, so that a line tool can read it too. @internal */
-export function* dumpPieces(dump: Snapshot): Generator<string> {
+/** The JSON of a snapshot with a task or resource on each line, so that a line tool can read it too. */
+function* dumpPieces(dump: Snapshot): Generator<string> {
   const { tasks, resources, ...head } = dump;
   yield `{\n${JSON.stringify(head).slice(1, -1)},\n`;
   yield* list("resources", resources);
