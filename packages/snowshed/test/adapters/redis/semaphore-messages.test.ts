@@ -185,7 +185,7 @@ test("a holder that waits for nothing is told at once that somebody took its per
   const { holders } = await b.inspect();
   expect(await b.releaseHolder(holders[0]!.id)).toBe(true);
   await until(() => held.context.aborted, "it is told");
-  expect(held.lost).toMatchObject({ code: "SNOWSHED_LEASE_LOST" });
+  expect(held.context.cause).toMatchObject({ code: "SNOWSHED_LEASE_LOST" });
 }, 40_000);
 
 test("who takes and gives back at once sends two commands for that, and listens to nothing", async () => {
