@@ -1,17 +1,21 @@
-import type { QuotaLine } from "./quota-line.ts";
 import type { Grant } from "./quota-state.ts";
 import type { RedisQuotaPermit } from "./redis-quota-options.ts";
+
+/** Where units are given back. @internal */
+export interface RefundHost {
+  refund(grant: Grant): Promise<void>;
+}
 
 /** @internal */
 export class GrantedPermit implements RedisQuotaPermit {
   readonly weight: number;
-  readonly #line: QuotaLine;
+  readonly #host: RefundHost;
   readonly #grant: Grant;
   #refunded: Promise<void> | null = null;
 
-  constructor(line: QuotaLine, grant: Grant) {
+  constructor(host: RefundHost, grant: Grant) {
     this.weight = grant.weight;
-    this.#line = line;
+    this.#host = host;
     this.#grant = grant;
   }
 
@@ -21,7 +25,7 @@ export class GrantedPermit implements RedisQuotaPermit {
   }
 
   refund(): Promise<void> {
-    return (this.#refunded ??= this.#line.refund(this.#grant));
+    return (this.#refunded ??= this.#host.refund(this.#grant));
   }
 
   [Symbol.dispose](): void {}

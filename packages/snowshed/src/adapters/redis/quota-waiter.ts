@@ -1,7 +1,8 @@
 import type { QueueNode } from "../../concurrency/queue.ts";
 import { CancelableWaiter } from "../../overload/cancelable-waiter.ts";
 import { normalBand } from "../../overload/priority.ts";
-import type { QuotaLine } from "./quota-line.ts";
+import type { WaitHost } from "../../overload/cancelable-waiter.ts";
+import type { RefundHost } from "./quota-permit.ts";
 import { GrantedPermit } from "./quota-permit.ts";
 import type { Grant } from "./quota-state.ts";
 import type { RedisQuotaPermit } from "./redis-quota-options.ts";
@@ -15,10 +16,10 @@ export class QuotaWaiter extends CancelableWaiter implements QueueNode<QuotaWait
   /** Is told that there is nothing by getting nothing, and not by an error. */
   readonly isQuiet: boolean;
   grant: Grant | null = null;
-  readonly #line: QuotaLine;
+  readonly #host: RefundHost;
 
   constructor(
-    line: QuotaLine,
+    host: WaitHost & RefundHost,
     since: number,
     isCancelable: boolean,
     resolve: (permit: RedisQuotaPermit | undefined) => void,
@@ -27,8 +28,8 @@ export class QuotaWaiter extends CancelableWaiter implements QueueNode<QuotaWait
     timeout: number,
     isQuiet: boolean,
   ) {
-    super(line, since, normalBand, isCancelable, resolve, reject);
-    this.#line = line;
+    super(host, since, normalBand, isCancelable, resolve, reject);
+    this.#host = host;
     this.weight = weight;
     this.timeout = timeout;
     this.isQuiet = isQuiet;
@@ -40,6 +41,6 @@ export class QuotaWaiter extends CancelableWaiter implements QueueNode<QuotaWait
   }
 
   protected override get value(): RedisQuotaPermit | undefined {
-    return this.grant === null ? undefined : new GrantedPermit(this.#line, this.grant);
+    return this.grant === null ? undefined : new GrantedPermit(this.#host, this.grant);
   }
 }
