@@ -14,7 +14,18 @@ export interface Leftovers {
   readonly held: readonly { readonly resource: ResourceRecord; readonly weight: number }[];
 }
 
-/** What was alive at one moment: made by `checkpoint()`, for `expectNoLeaks()`. */
+/**
+ * What was alive at one moment: made by `checkpoint()`, for `expectNoLeaks()`.
+ *
+ * @example
+ * ```ts
+ * import type { Checkpoint } from "snowshed/testing";
+ * import { checkpoint, expectNoLeaks } from "snowshed/testing";
+ *
+ * const since: Checkpoint = checkpoint();
+ * await expectNoLeaks({ since });
+ * ```
+ */
 export class Checkpoint {
   /** @internal */
   readonly monitor: Monitor;
