@@ -11,6 +11,8 @@ export interface Place {
   readonly name: string;
   /** Every expression that names it in this file. */
   readonly uses: readonly Node[];
+  /** What a variable is made as. */
+  readonly init: Node | null;
   /** The function that makes it anew each time it is called; `undefined` for a field. */
   readonly owner: FunctionNode | Program | undefined;
   /** Whether others than this file may have it: it is exported, or a field that is not private. */
@@ -31,6 +33,7 @@ export function placeOf(node: Node, source: SourceCode): Place | undefined {
       key: variable,
       name: variable.name,
       uses,
+      init: definition.node.type === "VariableDeclarator" ? definition.node.init : null,
       owner: isParameter ? undefined : functionAround(definition.name),
       isOpen: isParameter || isExported(definition.node),
     };
@@ -46,6 +49,7 @@ export function placeOf(node: Node, source: SourceCode): Place | undefined {
     key,
     name: `this.${name}`,
     uses: usesOfField(owner, name, source),
+    init: null,
     owner: undefined,
     isOpen: !name.startsWith("#"),
   };

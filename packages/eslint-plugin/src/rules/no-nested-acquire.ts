@@ -79,7 +79,8 @@ function isConditional(node: Node, around: Node): boolean {
 /** A statement before it, in the same block or one around it, took a permit, and nothing in between gave it back. */
 function isHeldBefore(node: Node, place: Place, source: SourceCode): boolean {
   const around = functionAround(node);
-  if (!isFunction(around)) return false;
+  // Of one that the function made for itself, nobody else holds any: then there may be enough.
+  if (!isFunction(around) || (place.owner === around && !hasOnePermit(place))) return false;
   const takings = callsOn(place, ["acquire", "permit"]).filter(
     (call) => call !== node && functionAround(call) === around,
   );
@@ -106,6 +107,12 @@ function isHeldBefore(node: Node, place: Place, source: SourceCode): boolean {
       uses!.every(({ call }) => call !== undefined && !isBetween(call) && functionAround(call) === around)
     );
   });
+}
+
+function hasOnePermit({ init }: Place): boolean {
+  const made = init === null ? init : unwrap(init);
+  const [permits] = made?.type === "NewExpression" ? made.arguments : [];
+  return permits?.type === "Literal" && permits.value === 1;
 }
 
 /** Whether the function that releases also takes: then it gives back its own. */

@@ -51,7 +51,8 @@ export const requirePermitRelease: Rule = defineRule("require-permit-release", {
         else if (isLost(node, sourceCode)) context.report({ node, messageId: "dropped" });
       },
       VariableDeclarator(node: VariableDeclarator) {
-        if (node.init === null || isUsing(node)) return;
+        // A permit that has a name already is looked at where it got it.
+        if (node.init === null || isUsing(node) || !/^(?:Await|Call)/.test(unwrap(node.init).type)) return;
         const kind = kindOf(node.init, sourceCode);
         const names = kind === undefined ? undefined : ends.get(kind);
         if (names !== undefined) checkPermit(node, names, kind === "LeasePermit", context);
