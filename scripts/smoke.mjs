@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import * as snowshed from "snowshed";
+import * as diagnostics from "snowshed/diagnostics";
 import * as etcd from "snowshed/etcd";
 import * as http from "snowshed/http";
 import * as kafka from "snowshed/kafka";
@@ -144,6 +145,23 @@ server.close();
 server.closeAllConnections();
 await closed;
 
+const monitor = diagnostics.enable("development", { silence: ["SS010"] });
+const watched = new Semaphore(1, { name: "watched" });
+const watchedTasks = new WaitGroup({ name: "tasks" });
+await watched.acquire();
+watchedTasks.go(() => watched.run(() => Promise.resolve()), { name: "waits" });
+const [task] = diagnostics.snapshot().tasks;
+equal(
+  [task?.name, task?.state, task?.wait?.name, task?.site?.includes("smoke.mjs")],
+  ["waits", "waiting", "watched", true],
+);
+equal(diagnostics.profile("blocked").total, 1);
+equal(diagnostics.formatDump(diagnostics.snapshot()).includes('task 1 "waits" [waiting semaphore "watched", '), true);
+watched.release();
+await watchedTasks.wait();
+equal([diagnostics.snapshot().totals.tasksLive, monitor.warnings], [0, []]);
+diagnostics.disable();
+
 const metrics = new prometheus.Metrics();
 metrics.add(new Limiter({ algorithm: fixed(3), name: "smoke" }));
 const { contentType, body: exposed } = prometheus.exposition(metrics, "application/openmetrics-text");
@@ -168,6 +186,7 @@ throws(() => new postgres.OutboxRelay(noClient, { send() {} }), { code: "SNOWSHE
 if (!("Deno" in globalThis)) {
   const require = createRequire(import.meta.url);
   equal(require("snowshed"), snowshed);
+  equal(require("snowshed/diagnostics"), diagnostics);
   equal(require("snowshed/etcd"), etcd);
   equal(require("snowshed/http"), http);
   equal(require("snowshed/kafka"), kafka);

@@ -63,9 +63,13 @@ export function publishTaskStart(task: TaskRecord): void {
 }
 
 /** @internal */
-export function publishTaskEnd(task: TaskRecord, outcome: TaskEndMessage["outcome"], now: number): void {
+export function publishTaskEnd(task: TaskRecord, outcome: TaskEndMessage["outcome"], now: () => number): void {
   if (!taskEnd.hasSubscribers) return;
-  taskEnd.publish({ ...taskMessage(task), outcome, age: Math.max(0, now - task.createdAt) } satisfies TaskEndMessage);
+  taskEnd.publish({
+    ...taskMessage(task),
+    outcome,
+    age: Math.max(0, Math.floor(now()) - task.createdAt),
+  } satisfies TaskEndMessage);
 }
 
 /** Whether somebody listens to how long is waited. @internal */

@@ -100,6 +100,8 @@ export class Recorder implements Hooks {
     return now;
   }
 
+  readonly #readTime = (): number => this.now();
+
   /** The same, as exact as this recorder is: reading the clock is a good part of what a record costs. */
   #now(): number {
     return this.#exact || isResourceHeard() ? this.now() : this.time;
@@ -270,7 +272,7 @@ export class Recorder implements Hooks {
     }
     if (this.tasks.has(record)) this.tasks.remove(record);
     this.ended[outcome]++;
-    publishTaskEnd(record, outcome, this.time);
+    publishTaskEnd(record, outcome, this.#readTime);
     record.parent = record.promise = null;
     if (--scope.live > 0) return;
     // Nobody waits for its end yet, and if nobody ever will, that is worth a word.

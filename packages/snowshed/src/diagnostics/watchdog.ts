@@ -46,8 +46,13 @@ export class Watchdog implements RecorderFindings {
 
   start(): void {
     if (this.#limits.eventLoopBlocked === Number.POSITIVE_INFINITY) return;
-    this.#delay = monitorEventLoopDelay({ resolution });
-    this.#delay.enable();
+    try {
+      this.#delay = monitorEventLoopDelay({ resolution });
+      this.#delay.enable();
+    } catch {
+      // Not every runtime that has the module can do that: then only tasks that block are found.
+      this.#delay = null;
+    }
   }
 
   stop(): void {

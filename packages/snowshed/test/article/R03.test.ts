@@ -1,7 +1,10 @@
 // Chapter 2.2: the misuses of a WaitGroup, each shown to fail in the way the article says, and mended.
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { Context, DeadlineExceededError, WaitGroup } from "snowshed";
+import type { MisuseMessage } from "snowshed/diagnostics";
+import { disable, enable, formatDump, snapshot } from "snowshed/diagnostics";
 import { FakeClock } from "snowshed/testing";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { runModule } from "../support/child-process.ts";
 import { drained, observe } from "../support/promises.ts";
 
@@ -225,5 +228,57 @@ describe("R03: what a watched program says of it", () => {
       for (const url of ["/a", "/b"]) group.go(async () => url);
       await group.wait();`);
     expect(await runModule(code)).toEqual({ code: 0, stdout: "", stderr: "" });
+  });
+});
+
+describe("R03: what shows them in a running process", () => {
+  afterEach(disable);
+
+  test("add() without done(): a wait without end, and a group in which nothing lives", async () => {
+    const clock = new FakeClock();
+    enable("development", { clock, eventLoopBlocked: Number.POSITIVE_INFINITY });
+    const group = new WaitGroup({ name: "downloads" });
+    const outer = new WaitGroup({ name: "requests" });
+    group.add(2);
+    group.done();
+    outer.go(() => group.wait(), { name: "handle" });
+    await clock.advance("5m");
+    const { tasks, resources } = snapshot();
+    expect(tasks.map(({ name, state, wait }) => [name, state, wait?.kind, wait?.name, wait?.age])).toEqual([
+      ["handle", "waiting", "wait-group", "downloads", 300_000],
+    ]);
+    expect(resources.find(({ name }) => name === "downloads")).toMatchObject({ pending: 1, live: 0 });
+    expect(formatDump(snapshot())).toContain('task 1 "handle" [waiting wait-group "downloads", 5m0s]');
+    group.done();
+    await outer.wait();
+    expect(snapshot().tasks).toEqual([]);
+  });
+
+  test("a done() too many is told also if its error is swallowed", () => {
+    enable("development");
+    const seen: unknown[] = [];
+    const listener = (message: unknown): void => void seen.push((message as MisuseMessage).code);
+    subscribe("snowshed:misuse", listener);
+    onTestFinished(() => void unsubscribe("snowshed:misuse", listener));
+    try {
+      new WaitGroup().done();
+    } catch {
+      // As in a `catch` around everything.
+    }
+    expect(seen).toEqual(["SNOWSHED_NEGATIVE_COUNTER"]);
+  });
+
+  test("a wait() that is never reached: the process says so, and which group it was", async () => {
+    const { stderr } = await runModule(`
+      import { WaitGroup } from "snowshed";
+      import { enable } from "snowshed/diagnostics";
+      const monitor = enable("development");
+      (() => new WaitGroup({ name: "downloads" }).go(() => {}))();
+      for (let turn = 0; turn < 10; turn++) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        monitor.sweep();
+        gc();
+      }`);
+    expect(stderr).toContain('[SS007] SnowshedWarning: the tasks of the wait-group "downloads" have ended, and nobody');
   });
 });

@@ -1,6 +1,10 @@
-// Chapter 2.5: the snippet and the anti-patterns. The tools that find them at run time have tests of their own.
+// Chapter 2.5: the snippet and the anti-patterns, and what the article asks for to find them: a live count of tasks, a
+// profile of what they do, and a trace of each.
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { Group, WaitGroup } from "snowshed";
-import { describe, expect, test } from "vitest";
+import type { TaskEndMessage, TaskMessage } from "snowshed/diagnostics";
+import { detectLeaks, disable, enable, formatProfile, profile, snapshot } from "snowshed/diagnostics";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { drained, observe, outcome } from "../support/promises.ts";
 import { clock, root, useFakeTime } from "../support/fake-time.ts";
 
@@ -81,5 +85,97 @@ describe("R06: a group that escapes its scope", () => {
     const group = new Group({ signal: root });
     await group.wait();
     expect(() => group.go(() => 1)).toThrow(expect.objectContaining({ code: "SNOWSHED_GROUP_CLOSED" }) as Error);
+  });
+});
+
+describe("R06: the tools that find them", () => {
+  afterEach(disable);
+
+  const watch = () => enable("development", { clock, silence: ["SS004"], eventLoopBlocked: Number.POSITIVE_INFINITY });
+
+  /** As the article has it, as a task: it ends when its work is done, or when `done` comes. */
+  const leakyWorker = (workers: WaitGroup, done: Promise<void>): void => {
+    workers.go(() => done, { name: "leakyWorker" });
+  };
+
+  test("the live count of tasks rises with each call, and falls when they end", async () => {
+    watch();
+    const workers = new WaitGroup({ name: "workers" });
+    const counts: number[] = [];
+    const ends: (() => void)[] = [];
+    for (let call = 0; call < 3; call++) {
+      leakyWorker(workers, new Promise((resolve) => ends.push(resolve)));
+      counts.push(snapshot().totals.tasksLive);
+    }
+    for (const end of ends) end();
+    await workers.wait();
+    counts.push(snapshot().totals.tasksLive);
+    expect(counts).toEqual([1, 2, 3, 0]);
+  });
+
+  test("the profile shows how many there are, since when, and where they were made", async () => {
+    watch();
+    const workers = new WaitGroup({ name: "workers" });
+    let end!: () => void;
+    const done = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    for (let call = 0; call < 100; call++) {
+      leakyWorker(workers, done);
+      await clock.advance("1s");
+    }
+    const [group, ...others] = profile("task").groups;
+    expect([group?.count, group?.name, group?.oldest, others]).toEqual([100, "leakyWorker", 100_000, []]);
+    expect(group?.site).toMatch(/R06\.test\.ts:\d+:\d+$/);
+    expect(formatProfile(profile("task"))).toMatch(/^100 tasks\n {4}100 "leakyWorker" \[running, 1m40s\] made at /);
+    end();
+    await workers.wait();
+  });
+
+  test("one whose `done` nobody can send any more is proved to be leaked, one whose can is not", async () => {
+    watch();
+    const workers = new WaitGroup({ name: "workers" });
+    const kept: (() => void)[] = [];
+    leakyWorker(workers, new Promise(() => {}));
+    leakyWorker(workers, new Promise((resolve) => kept.push(resolve)));
+    const leaks = await detectLeaks({ gc: true });
+    expect(leaks.map(({ id, name, state }) => [id, name, state])).toEqual([[1, "leakyWorker", "leaked"]]);
+    expect(profile("leak").total).toBe(1);
+    expect(kept).toHaveLength(1);
+  });
+
+  test("the trace of each task: its start, its end, and the task that made it", async () => {
+    watch();
+    const trace: string[] = [];
+    const started = (message: unknown): void => {
+      const { name, parent, scope } = message as TaskMessage;
+      trace.push(`${name} in ${scope.name} by ${parent}`);
+    };
+    const ended = (message: unknown): void => {
+      const { name, outcome: how, age } = message as TaskEndMessage;
+      trace.push(`${name} ${how} after ${age} ms`);
+    };
+    subscribe("snowshed:task:start", started);
+    subscribe("snowshed:task:end", ended);
+    onTestFinished(() => {
+      unsubscribe("snowshed:task:start", started);
+      unsubscribe("snowshed:task:end", ended);
+    });
+    const group = new Group({ name: "request", signal: root });
+    group.go(
+      async (own) => {
+        await own.sleep(10);
+        group.go((inner) => inner.sleep(30), { name: "inner" });
+      },
+      { name: "outer" },
+    );
+    await clock.advance(50);
+    await group.wait();
+    expect(trace).toEqual([
+      "outer in request by null",
+      "inner in request by 1",
+      "outer fulfilled after 10 ms",
+      "inner fulfilled after 30 ms",
+    ]);
   });
 });

@@ -1,0 +1,2 @@
+import type { Monitor } from "./monitor.ts";
+export declare function activeMonitor(): Monitor | null;

@@ -1,0 +1,1 @@
+export type NamePattern = string | RegExp;

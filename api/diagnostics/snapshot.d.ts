@@ -1,0 +1,6 @@
+import type { Snapshot } from "./snapshot-types.ts";
+export type { DeadlockSnapshot, ResourceSnapshot, Snapshot, SnapshotTotals, TaskSnapshot, TaskState, WaitSnapshot, WarningCode, WarningSnapshot, } from "./snapshot-types.ts";
+export interface SnapshotOptions {
+    readonly limit?: number | undefined;
+}
+export declare function snapshot(options?: SnapshotOptions): Snapshot;
