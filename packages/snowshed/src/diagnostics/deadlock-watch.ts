@@ -26,10 +26,8 @@ export function searchKnots(monitor: Monitor, grace: number): readonly RecordedK
  * Certain is only what the engine has proved: that nothing can reach what a task would go on from. A wait alone proves
  * nothing. `release()` may be called by anybody who has the semaphore, and a task may go on without awaiting what it
  * asked for; that holds for a `ReentrantSemaphore` and its owners, too.
- *
- * @internal
  */
-export function isCertain({ tasks }: RecordedKnot): boolean {
+function isCertain({ tasks }: RecordedKnot): boolean {
   return tasks.every(({ leaked }) => leaked);
 }
 
@@ -44,8 +42,8 @@ export function knotSnapshot(knot: RecordedKnot): DeadlockSnapshot {
 
 const mostNamed = 8;
 
-/** One sentence on each of the tasks: what it waits for, and who holds that. @internal */
-export function describeKnot({ tasks, resources, behind }: RecordedKnot): string {
+/** One sentence on each of the tasks: what it waits for, and who holds that. */
+function describeKnot({ tasks, resources, behind }: RecordedKnot): string {
   const within = new Set<ResourceRecord>(resources);
   const named = tasks.toSorted((a, b) => a.id - b.id).slice(0, mostNamed);
   const lines = named.map((task) => {
