@@ -1,0 +1,4 @@
+export declare class Checkpoint {
+    #private;
+}
+export declare function checkpoint(): Checkpoint;
