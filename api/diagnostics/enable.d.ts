@@ -3,7 +3,6 @@ import type { Duration } from "../duration.ts";
 import type { Preset } from "./monitor.ts";
 import { Monitor } from "./monitor.ts";
 import type { WarningCode } from "./snapshot-types.ts";
-export { activeMonitor } from "./active.ts";
 export interface EnableOptions {
     readonly silence?: readonly WarningCode[] | undefined;
     readonly longBlocked?: Duration | undefined;

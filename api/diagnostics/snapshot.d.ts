@@ -1,5 +1,4 @@
 import type { Snapshot } from "./snapshot-types.ts";
-export type { DeadlockSnapshot, ResourceSnapshot, Snapshot, SnapshotTotals, TaskSnapshot, TaskState, WaitSnapshot, WarningCode, WarningSnapshot, } from "./snapshot-types.ts";
 export interface SnapshotOptions {
     readonly limit?: number | undefined;
 }

@@ -1,5 +1,5 @@
 import type { Profile } from "./profile.ts";
-import type { DeadlockSnapshot, ResourceSnapshot, Snapshot, WarningSnapshot } from "./snapshot.ts";
+import type { DeadlockSnapshot, ResourceSnapshot, Snapshot, WarningSnapshot } from "./snapshot-types.ts";
 export interface WatchFrame {
     readonly time: string;
     readonly totals: Snapshot["totals"];

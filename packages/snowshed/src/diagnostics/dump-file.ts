@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { open, unlink } from "node:fs/promises";
-import type { Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot-types.ts";
 
 /** Characters that are made at once: between two pieces the event loop is free. */
 const pieceSize = 128 * 1024;

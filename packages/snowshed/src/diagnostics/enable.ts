@@ -13,8 +13,6 @@ import { Monitor } from "./monitor.ts";
 import type { WarningCode } from "./snapshot-types.ts";
 import { reportFailure } from "./warnings.ts";
 
-export { activeMonitor } from "./active.ts";
-
 export interface EnableOptions {
   /** Warnings that are not given out. Default: none. */
   readonly silence?: readonly WarningCode[] | undefined;

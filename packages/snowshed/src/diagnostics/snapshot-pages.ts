@@ -1,4 +1,4 @@
-import type { Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot-types.ts";
 import { RequestError } from "./socket-request.ts";
 
 /** A page has at most this many characters, so that the loop of the watched program is free again after a few milliseconds. */

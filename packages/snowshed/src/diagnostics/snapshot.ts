@@ -7,18 +7,6 @@ import type { Monitor } from "./monitor.ts";
 import type { ResourceRecord, TaskRecord, WaitRecord } from "./records.ts";
 import type { ResourceSnapshot, Snapshot, TaskSnapshot, WaitSnapshot } from "./snapshot-types.ts";
 
-export type {
-  DeadlockSnapshot,
-  ResourceSnapshot,
-  Snapshot,
-  SnapshotTotals,
-  TaskSnapshot,
-  TaskState,
-  WaitSnapshot,
-  WarningCode,
-  WarningSnapshot,
-} from "./snapshot-types.ts";
-
 export interface SnapshotOptions {
   /** At most so many tasks, the oldest, and so many resources. An integer of at least 0. Default: 10 000. */
   readonly limit?: number | undefined;

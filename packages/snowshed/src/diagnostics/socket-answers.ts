@@ -3,7 +3,7 @@ import { activeMonitor } from "./active.ts";
 import { closeInspectorSoon } from "./inspector-door.ts";
 import { profile } from "./profile.ts";
 import type { SnapshotPages } from "./snapshot-pages.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot-types.ts";
 import { snapshot } from "./snapshot.ts";
 import type { Request } from "./socket-request.ts";
 import { RequestError } from "./socket-request.ts";

@@ -4,7 +4,7 @@ import { systemClock } from "../clock.ts";
 import { activeMonitor } from "./active.ts";
 import type { Profile, ProfileKind } from "./profile.ts";
 import { profile } from "./profile.ts";
-import type { DeadlockSnapshot, ResourceSnapshot, Snapshot, WarningSnapshot } from "./snapshot.ts";
+import type { DeadlockSnapshot, ResourceSnapshot, Snapshot, WarningSnapshot } from "./snapshot-types.ts";
 import { snapshot } from "./snapshot.ts";
 
 /** What `snowshed watch` shows: bounded however many tasks there are. */
