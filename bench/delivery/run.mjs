@@ -106,6 +106,7 @@ const [broker] = kafka.brokers;
 const postgres = await startPostgres();
 const redis = await startRedis();
 const pool = new Pool(postgres.connection);
+pool.on("error", () => {});
 await new PostgresDeduplicationStore(pool, "set up").createSchema();
 const planOf = (arm, group, table, more) => {
   const { connection } = postgres;

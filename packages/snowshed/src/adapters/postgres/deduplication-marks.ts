@@ -6,9 +6,11 @@ import { noTime } from "./deduplication-schema.ts";
 
 /** @internal */
 export interface MarkStatements {
-  /** Marks what is not marked and not too old, once other transactions that are about to have ended; answers the new marks. */
+  /** Marks what is not marked and not too old, once other transactions that are about to have ended; answers how many. */
   readonly claim: string;
-  /** From when on events are remembered. Asked only if not all were fresh. */
+  /** Which of them. Asked, as the next one, only if not all were fresh: rows that come back cost more than what they say. */
+  readonly own: string;
+  /** From when on events are remembered. */
   readonly horizon: string;
   readonly remove: string;
 }
@@ -22,7 +24,10 @@ export function markStatements({ table, horizon }: DeduplicationNames): MarkStat
     claim: `INSERT INTO ${table} (consumer, event_time, key)
 SELECT $1, e.at, e.key FROM unnest($2::bigint[], $3::text[]) AS e (at, key)
 WHERE e.at >= (${remembered("$4")}) OR e.at = ${noTime}
-ON CONFLICT DO NOTHING RETURNING event_time AS at, key`,
+ON CONFLICT DO NOTHING`,
+    own: `SELECT m.event_time AS at, m.key FROM unnest($2::bigint[], $3::text[]) AS e (at, key)
+JOIN ${table} AS m ON m.event_time = e.at AND m.consumer = $1 AND m.key = e.key
+WHERE m.xmin = pg_current_xact_id()::xid`,
     horizon: remembered("$1"),
     remove: `DELETE FROM ${table} USING unnest($2::bigint[], $3::text[]) AS e (at, key)
 WHERE consumer = $1 AND event_time = e.at AND ${table}.key = e.key`,
@@ -90,9 +95,13 @@ export class Marks {
     return this.#sorted.length;
   }
 
-  /** The places of what `claim` has marked, ascending. */
+  /** All places, ascending; of those that are there twice, the first. */
+  all(): readonly number[] {
+    return placesOf(this.#sorted);
+  }
+
+  /** The places of what `own` answered, ascending. */
   fresh(rows: readonly unknown[]): readonly number[] {
-    if (rows.length === this.#sorted.length) return placesOf(this.#sorted);
     const marked = (rows as readonly MarkRow[]).map(({ at, key }) => this.#byIdentity.get(`${at} ${key}`)!);
     return placesOf(marked);
   }

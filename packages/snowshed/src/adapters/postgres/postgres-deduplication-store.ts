@@ -19,7 +19,7 @@ import { deduplicationNames, deduplicationSchema } from "./deduplication-schema.
 import { DeduplicationMaintenance } from "./deduplication-maintenance.ts";
 import type { MaintenanceReport } from "./deduplication-maintenance.ts";
 import { sqlStateOf, unavailable } from "./postgres-failures.ts";
-import type { PostgresLike, PostgresTransaction } from "./postgres-like.ts";
+import type { PostgresLike, PostgresResult, PostgresTransaction } from "./postgres-like.ts";
 import { TransactionSession } from "./transaction-session.ts";
 
 /** What came of one event of {@link PostgresDeduplicationStore.applyEach}. */
@@ -284,14 +284,16 @@ export class PostgresDeduplicationStore implements DeduplicationStore<PostgresTr
 
   async #claim(session: TransactionSession, marks: Marks, context: Context): Promise<Claimed> {
     const { claimTimeout, answerTimeout, retention, label, hint } = this.#settings;
-    const patience = claimTimeout + answerTimeout;
-    const values = [...marks.values(this.name), retention];
-    const fresh = marks.fresh((await session.run(this.#statements.claim, values, patience, context)).rows);
-    if (fresh.length === marks.size) return { fresh, expired: [] };
-    const { rows } = await session.run(this.#statements.horizon, [retention], answerTimeout, context);
+    const ask = (text: string, values: unknown[], patience: number): Promise<PostgresResult> =>
+      session.run(text, values, patience, context);
+    const values = marks.values(this.name);
+    const { rowCount } = await ask(this.#statements.claim, [...values, retention], claimTimeout + answerTimeout);
+    if (rowCount === marks.size) return { fresh: marks.all(), expired: [] };
+    const own = rowCount === 0 ? [] : (await ask(this.#statements.own, values, answerTimeout)).rows;
+    const { rows } = await ask(this.#statements.horizon, [retention], answerTimeout);
     const horizon = rows[0]?.["horizon"];
     if (horizon === undefined) throw unavailable(label, new Error("a row of its tables is missing"), hint);
-    return { fresh, expired: marks.expired(Number(horizon)) };
+    return { fresh: marks.fresh(own), expired: marks.expired(Number(horizon)) };
   }
 
   async #committed<T>(session: TransactionSession, applied: number, duplicates: number, value: T): Promise<T> {
