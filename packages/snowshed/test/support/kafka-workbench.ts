@@ -74,7 +74,12 @@ export function useKafka(options: KafkaOptions = {}): KafkaWorkbench {
         await runner.stop({ timeout: 1000 });
         await close();
       });
-      await runner.start();
+      // A cluster that has just begun makes the topic of all positions first, and has no coordinator until then.
+      for (let attempt = 1; runner.inspect().state !== "running"; attempt++) {
+        await runner.start().catch((error: unknown) => {
+          if (attempt === 10) throw error;
+        });
+      }
       return { runner, events };
     },
     after: (cleanup) => void cleanups.push(cleanup),

@@ -1,19 +1,21 @@
 // What of a Kafka client this package needs, so that it depends on none.
 
+/** A message as @platformatic/kafka writes it. */
+export interface PlatformaticMessage {
+  topic: string;
+  key?: Buffer;
+  value?: Buffer;
+  partition?: number;
+  headers?: Map<Buffer, Buffer>;
+}
+
 /** A `Producer` of @platformatic/kafka, made without serializers and with `idempotent: true`. */
 export interface PlatformaticProducerLike {
-  send(options: {
-    messages: {
-      topic: string;
-      key?: Buffer;
-      value?: Buffer;
-      partition?: number;
-      timestamp?: bigint;
-      headers?: Map<Buffer, Buffer>;
-    }[];
-    idempotent?: boolean;
-    acks?: number;
-  }): Promise<unknown>;
+  send(options: { messages: PlatformaticMessage[]; idempotent?: boolean; acks?: number }): Promise<unknown>;
+  getSendTopicPartitions(options: { messages: PlatformaticMessage[] }): Map<string, Set<number>>;
+  metadata(options: {
+    topics?: string[];
+  }): Promise<{ readonly topics: Map<string, { readonly partitionsCount: number }> }>;
   readonly producerId: bigint | undefined;
 }
 

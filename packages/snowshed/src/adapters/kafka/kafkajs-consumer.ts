@@ -35,6 +35,7 @@ export class KafkaJsConsumer implements ConsumerPort {
   }
 
   async start(listener: ConsumerListener): Promise<void> {
+    this.#isStopped = false;
     const client = this.#client;
     const joined = new Promise<void>((resolve, reject) => {
       this.#removers = [

@@ -58,6 +58,7 @@ export class PlatformaticConsumer implements ConsumerPort {
 
   async start(listener: ConsumerListener): Promise<void> {
     this.#listener = listener;
+    this.#isStopped = false;
     const client = this.#client;
     client.on("consumer:group:join", this.#onJoin);
     client.on("consumer:group:rebalance", this.#onRebalance);

@@ -1,6 +1,11 @@
 import { invalidArgument } from "../../errors.ts";
 import type { KafkaEvent } from "./event.ts";
-import type { KafkaJsProducerLike, KafkaProducerLike, PlatformaticProducerLike } from "./kafka-like.ts";
+import type {
+  KafkaJsProducerLike,
+  KafkaProducerLike,
+  PlatformaticMessage,
+  PlatformaticProducerLike,
+} from "./kafka-like.ts";
 
 /** What the clients have in common, as the producer needs it: resolves when all replicas in sync have all of them. @internal */
 export type ProducerPort = (messages: readonly KafkaEvent[]) => Promise<unknown>;
@@ -42,18 +47,36 @@ function platformaticPort(client: PlatformaticProducerLike): ProducerPort {
   for (const [name, value] of Object.entries({ serializers, registry })) {
     if (value !== undefined) throw invalidArgument(TypeError, "client", `made without ${name}`, name);
   }
-  return (messages) =>
-    client.send({
-      idempotent: true,
-      acks: allReplicas,
-      messages: messages.map(({ topic, key, value, partition, headers }) => ({
-        topic,
-        ...(key === null ? {} : { key }),
-        ...(value === null ? {} : { value }),
-        ...(partition === undefined ? {} : { partition }),
-        headers: new Map([...headers].map(([name, text]) => [Buffer.from(name), text])),
-      })),
-    });
+  return async (events) => {
+    const messages = events.map(platformaticMessage);
+    const { topics } = await client.metadata({ topics: [...new Set(events.map(({ topic }) => topic))] });
+    // One call for each partition. The client sends all of a call that had one leader to one leader for ever, also when a
+    // failover has given their partitions to several: each of those refuses the others' messages, until the end of time.
+    const byPartition = new Map<string, PlatformaticMessage[]>();
+    for (const message of messages) {
+      const [chosen = 0] = client.getSendTopicPartitions({ messages: [message] }).get(message.topic) ?? [];
+      message.partition = chosen % (topics.get(message.topic)?.partitionsCount ?? 1);
+      const place = `${message.topic}/${message.partition}`;
+      const own = byPartition.get(place);
+      if (own === undefined) byPartition.set(place, [message]);
+      else own.push(message);
+    }
+    const sends = [...byPartition.values()].map((own) =>
+      client.send({ idempotent: true, acks: allReplicas, messages: own }),
+    );
+    const failed = (await Promise.allSettled(sends)).find(({ status }) => status === "rejected");
+    if (failed?.status === "rejected") throw failed.reason;
+  };
+}
+
+function platformaticMessage({ topic, key, value, partition, headers }: KafkaEvent): PlatformaticMessage {
+  return {
+    topic,
+    ...(key === null ? {} : { key }),
+    ...(value === null ? {} : { value }),
+    ...(partition === undefined ? {} : { partition }),
+    headers: new Map([...headers].map(([name, text]) => [Buffer.from(name), text])),
+  };
 }
 
 function kafkaJsPort(client: KafkaJsProducerLike): ProducerPort {

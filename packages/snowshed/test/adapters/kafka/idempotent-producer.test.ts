@@ -146,7 +146,12 @@ describe("events", () => {
 describe("settings that lose or double messages are refused", () => {
   const invalid = expect.objectContaining({ code: "SNOWSHED_INVALID_ARGUMENT" }) as Error;
   const platformatic = (options: object): KafkaProducerLike => {
-    const client = { send: async () => {}, producerId: undefined };
+    const client = {
+      send: async () => {},
+      getSendTopicPartitions: () => new Map<string, Set<number>>(),
+      metadata: async () => ({ topics: new Map<string, { partitionsCount: number }>() }),
+      producerId: undefined,
+    };
     return Object.assign(client, { [Symbol("plt.kafka.base.options")]: options });
   };
 
