@@ -2,21 +2,19 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
-import { Pool } from "pg";
 import { deduplicationSchema, Outbox, outboxSchema, PostgresDeduplicationStore } from "snowshed/postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { PostgresServer } from "../../../snowshed/test/support/postgres.ts";
-import { startPostgres } from "../../../snowshed/test/support/postgres.ts";
+import { Database } from "../../../snowshed/test/adapters/postgres/fixture.ts";
 import { run } from "../support/memory-io.ts";
 
-let server: PostgresServer;
+let database: Database;
 let url = "";
 beforeAll(async () => {
-  server = await startPostgres();
-  const { user, host, port, database } = server.connection;
-  url = `postgres://${user}:secret@${host}:${port}/${database}`;
+  database = await Database.start();
+  const { user, host, port, database: name } = database.server.connection;
+  url = `postgres://${user}:secret@${host}:${port}/${name}`;
 }, 300_000);
-afterAll(() => server.remove());
+afterAll(() => database.stop());
 
 test("prints the SQL", async () => {
   expect((await run(["delivery", "schema"])).stdout).toBe(`${deduplicationSchema()}\n${outboxSchema()}`);
@@ -26,7 +24,7 @@ test("prints the SQL", async () => {
 });
 
 test("what it prints, and what it applies, is what the store and the outbox need; twice is once", async () => {
-  const pool = new Pool(server.connection);
+  const pool = database.pool();
   await pool.query((await run(["delivery", "schema", "--schema", "printed"])).stdout);
   for (const args of [[url], [url], []]) {
     const { code, stdout, stderr } = await run(["delivery", "schema", "--schema", "applied", "--apply", ...args], {
@@ -43,7 +41,6 @@ test("what it prints, and what it applies, is what the store and the outbox need
     expect(status).toBe("applied");
     await store.maintain();
   }
-  await pool.end();
 });
 
 test("a database that is not there, and wrong usage: no secret is told", async () => {

@@ -302,8 +302,7 @@ async function borrowed(
   }
 }
 
-/** @internal */
-export function bounded<T>(asked: Promise<T>, ms: number, clock: Clock): Promise<T> {
+function bounded<T>(asked: Promise<T>, ms: number, clock: Clock): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = clock.setTimeout(() => {
       reject(new SnowshedError("SNOWSHED_BACKEND_UNAVAILABLE", `no answer within ${ms} ms`));
