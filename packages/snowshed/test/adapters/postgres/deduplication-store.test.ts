@@ -1,14 +1,18 @@
+import fc from "fast-check";
 import { Pool } from "pg";
+import type { PostgresTransaction } from "snowshed/postgres";
 import { deduplicationSchema, PostgresDeduplicationStore } from "snowshed/postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Database, write } from "./fixture.ts";
 
 const day = 86_400_000;
 let database: Database;
+let shared: Pool;
 let names = 0;
 const fresh = (): string => `consumer ${names++}`;
 beforeAll(async () => {
   database = await Database.start();
+  shared = database.pool();
 }, 60_000);
 afterAll(() => database.stop());
 
@@ -71,6 +75,62 @@ test("an effect that ignores a failed statement is not taken for applied", async
   expect((await database.effects()).get("ignored")).toBeUndefined();
   expect((await store.apply(event, (transaction) => write(transaction, "ignored"))).status).toBe("applied");
 });
+
+test("any sequence of calls: as a set of keys says", async () => {
+  const place = fc.integer({ min: 0, max: 5 });
+  const call = fc.record({
+    kind: fc.constantFrom("apply" as const, "batch" as const, "each" as const),
+    places: fc.array(place, { minLength: 1, maxLength: 6 }),
+    failing: fc.array(place, { maxLength: 2 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(call, { maxLength: 8 }), async (calls) => {
+      const name = fresh();
+      const store = database.store(name, {}, shared);
+      const at = Date.now();
+      const done = new Set<number>();
+      for (const { kind, places, failing } of calls) {
+        const events = places.map((number) => ({ key: `${name} ${number}`, at }));
+        const effect = async (transaction: PostgresTransaction, which: number): Promise<void> => {
+          await write(transaction, events[which]!.key);
+          if (failing.includes(places[which]!)) throw new Error("fails");
+        };
+        const firsts = places.flatMap((number, index) =>
+          done.has(number) || places.indexOf(number) < index ? [] : [index],
+        );
+        if (kind === "each") {
+          const outcomes = await store.applyEach(events, effect);
+          for (const [index, { status }] of outcomes.entries()) {
+            const number = places[index]!;
+            const isFailing = failing.includes(number) && !done.has(number);
+            const expected = isFailing ? "failed" : firsts.includes(index) ? "applied" : "duplicate";
+            expect(status).toBe(expected);
+          }
+          for (const number of places) if (!failing.includes(number)) done.add(number);
+          continue;
+        }
+        const asked = kind === "apply" ? firsts.filter((index) => index === 0) : firsts;
+        const answer =
+          kind === "apply"
+            ? store.apply(events[0]!, (transaction) => effect(transaction, 0))
+            : store.applyBatch(events, async (transaction, which) => {
+                expect(which).toEqual(asked);
+                for (const index of which) await effect(transaction, index);
+              });
+        if (asked.some((index) => failing.includes(places[index]!))) {
+          await expect(answer).rejects.toThrow("fails");
+        } else {
+          await answer;
+          for (const index of asked) done.add(places[index]!);
+        }
+      }
+      const effects = await database.effects();
+      const counts = [0, 1, 2, 3, 4, 5].map((number) => effects.get(`${name} ${number}`) ?? 0);
+      expect(counts).toEqual([0, 1, 2, 3, 4, 5].map((number) => (done.has(number) ? 1 : 0)));
+    }),
+    { numRuns: 40 },
+  );
+}, 60_000);
 
 test("what the server refuses to commit was not applied", async () => {
   await database
