@@ -12,7 +12,10 @@ import { snapshot } from "./snapshot.ts";
 export interface DeadlockDetectorOptions {
   /** What the process ends with, 1 to 255. Default: 2, as in Go. */
   readonly exitCode?: number | undefined;
-  /** Tasks that may be alive at the end of the process, by their name or that of their group. Default: none. */
+  /**
+   * What may be alive at the end of the process: tasks, by their name or that of their group, and waits outside of known
+   * tasks, by the name of what they wait for. Default: none.
+   */
   readonly ignore?: readonly NamePattern[] | undefined;
 }
 

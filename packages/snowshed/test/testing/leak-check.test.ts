@@ -2,10 +2,14 @@
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+// oxlint-disable-next-line vitest/no-import-node-test -- for the types of its hooks
+import type * as nodeTest from "node:test";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { RunnerHook } from "snowshed/testing";
 import { useLeakCheck } from "snowshed/testing";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type * as vitest from "vitest";
+import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from "vitest";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 const require = createRequire(import.meta.url);
@@ -119,8 +123,8 @@ describe.concurrent("the tests that leave something fail, and only they", () => 
     const code = `import { afterEach, beforeEach, test } from "vitest";\n${imports}useLeakCheck({ beforeEach, afterEach, ${options} });${body}`;
     writeFileSync(join(place, "a.test.js"), code);
     writeFileSync(join(place, "vitest.config.js"), "export default { test: { maxWorkers: 1 } };");
-    const vitest = join(dirname(require.resolve("vitest/package.json")), "vitest.mjs");
-    check(read(await run([vitest, "run", "--root", place, "--reporter=json"])));
+    const bin = join(dirname(require.resolve("vitest/package.json")), "vitest.mjs");
+    check(read(await run([bin, "run", "--root", place, "--reporter=json"])));
   });
 
   test("jest, by its globals", { timeout: 60_000 }, async () => {
@@ -145,6 +149,13 @@ describe.concurrent("the tests that leave something fail, and only they", () => 
     const failed = titles(/^ *not ok \d+ - (.*)$/gm).filter((title) => known.has(title));
     check({ failed, passed: titles(/^ *ok \d+ - (.*)$/gm).filter((title) => known.has(title)), text: output });
   });
+});
+
+test("the hooks of runners have the type that is taken", () => {
+  expectTypeOf<typeof nodeTest.beforeEach>().toExtend<RunnerHook>();
+  expectTypeOf<typeof nodeTest.afterEach>().toExtend<RunnerHook>();
+  expectTypeOf<typeof vitest.beforeEach>().toExtend<RunnerHook>();
+  expectTypeOf<typeof vitest.afterEach>().toExtend<RunnerHook>();
 });
 
 describe("arguments", () => {
