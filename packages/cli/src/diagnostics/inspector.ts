@@ -43,7 +43,7 @@ export async function inspect(options: InspectorOptions): Promise<Inspected> {
   if (isStopped(pid)) throw new LookFailure(`process ${pid} is stopped by a signal; kill -CONT ${pid} lets it go on`);
   const wasOpen = (await addressAt(port)) !== undefined;
   if (!wasOpen) open(pid);
-  const session = await InspectorSession.connect(await addressOf(watched, port, timeout), timeout);
+  const session = await sessionAt(await addressOf(watched, port, timeout), wasOpen, options);
   let isAsBefore = wasOpen;
   let dump: Dump;
   try {
@@ -87,6 +87,15 @@ async function addressOf(watched: Watched, port: number, timeout: number): Promi
       "(--inspector-port), or be in a call of the system that nothing interrupts, such as execSync() or a read of a slow disk",
     exitCode.noAnswer,
   );
+}
+
+async function sessionAt(address: string, wasOpen: boolean, options: InspectorOptions): Promise<InspectorSession> {
+  try {
+    return await InspectorSession.connect(address, options.timeout);
+  } catch (error) {
+    if (!wasOpen) await closeLater(options.watched);
+    throw error;
+  }
 }
 
 /** Leaves a request that the process reads as soon as its event loop is free. */

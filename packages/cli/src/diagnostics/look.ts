@@ -1,7 +1,7 @@
 import { exitCode } from "../exit-code.ts";
 import { FormError } from "./check.ts";
 import type { Watched } from "./find-process.ts";
-import { isStopped } from "./find-process.ts";
+import { howToStart, isStopped } from "./find-process.ts";
 import { Gone, LookFailure, NoAnswer } from "./look-failure.ts";
 import { ProcessClient } from "./process-client.ts";
 import { safeText } from "./safe-text.ts";
@@ -21,7 +21,15 @@ export async function look<T>(
 }
 
 export async function connected(watched: Watched, timeout: number): Promise<ProcessClient> {
-  return ask(watched, timeout, () => ProcessClient.connect(watched.address, timeout));
+  return ask(watched, timeout, async () => {
+    try {
+      return await ProcessClient.connect(watched.address, timeout);
+    } catch (error) {
+      if (!(error instanceof Gone)) throw error;
+      // Left by another process that had the same number.
+      throw new LookFailure(`process ${watched.id} cannot be looked into, nobody listens at its socket: ${howToStart}`);
+    }
+  });
 }
 
 export async function ask<T>(watched: Watched, timeout: number, request: () => Promise<T>): Promise<T> {
@@ -29,6 +37,7 @@ export async function ask<T>(watched: Watched, timeout: number, request: () => P
     return await request();
   } catch (error) {
     const { id, pid } = watched;
+    if (error instanceof LookFailure) throw error;
     if (error instanceof NoAnswer) throw new LookFailure(noAnswer(watched, timeout), exitCode.noAnswer);
     if (error instanceof Gone) {
       const reason = "the process ends, or 16 others look at it";

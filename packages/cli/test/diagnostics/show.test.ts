@@ -254,6 +254,11 @@ describe("what cannot be looked into is one line that says what to do, and exit 
     }
     answers.answer = "x".repeat(1024 * 1024);
     expect((await ask()).code).toBe(3);
+    const left = path.join(folder, `${process.ppid}.sock`);
+    const leave = `require("net").createServer().listen(${JSON.stringify(left)}, () => process.kill(process.pid, "SIGKILL"))`;
+    await once(spawn(process.execPath, ["-e", leave], { stdio: "ignore" }), "exit");
+    const stale = await run(["ps", String(process.ppid), "--folder", folder]);
+    expect([stale.code, stale.stderr]).toEqual([2, expect.stringContaining("nobody listens at its socket: start it")]);
   });
 });
 

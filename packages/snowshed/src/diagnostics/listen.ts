@@ -59,11 +59,28 @@ export async function listen(options: ListenOptions = {}): Promise<DiagnosticsLi
     if (!isTaken || process.platform === "win32" || !(await removeIfUnheard(address))) throw failed(address, error);
     await bind(server, address).catch((again: unknown) => Promise.reject(failed(address, again)));
   }
+  try {
+    // The folder keeps others out from the first moment on. A umask would be that of all threads.
+    if (process.platform !== "win32") chmodSync(address, 0o600);
+  } catch (error) {
+    server.close();
+    throw failed(address, error);
+  }
   openInspectorDoor();
   return new DiagnosticsListener(server, address);
 }
 
-/** A socket that answers what the command `snowshed` asks: made by `listen()`. */
+/**
+ * A socket that answers what the command `snowshed` asks: made by `listen()`.
+ *
+ * @example
+ * ```ts no-run
+ * import { listen } from "snowshed/diagnostics";
+ *
+ * const listener = await listen();
+ * process.once("SIGTERM", () => void listener.close());
+ * ```
+ */
 export class DiagnosticsListener implements AsyncDisposable {
   /** The path of the socket, or the name of the pipe. */
   readonly address: string;
@@ -76,8 +93,6 @@ export class DiagnosticsListener implements AsyncDisposable {
     this.address = address;
     this.#server = server;
     this.#remove = () => removeQuietly(address);
-    // The folder keeps others out from the first moment on. A umask would be that of all threads.
-    if (process.platform !== "win32") chmodSync(address, 0o600);
     server.maxConnections = mostClients;
     server.unref();
     server.on("connection", (socket) => this.#welcome(socket));

@@ -49,7 +49,7 @@ export class SocketSession {
     const end = this.#input.indexOf(10);
     if (end > longestRequest || (end === -1 && this.#input.length > longestRequest)) {
       const message = `a request is a line of at most ${longestRequest} bytes`;
-      this.#socket.end(errorLine(null, new RequestError("BAD_REQUEST", message)));
+      this.#refuse(errorLine(null, new RequestError("BAD_REQUEST", message)));
       return;
     }
     if (end === -1) {
@@ -62,6 +62,14 @@ export class SocketSession {
     this.#socket.pause();
     // The callback comes when the system has taken all of it, or with the end of the connection.
     this.#socket.write(this.#answer(line), () => setImmediate(() => this.#goOn()));
+  }
+
+  /** The last thing that is said; what else comes is not read. */
+  #refuse(line: string): void {
+    this.#isBusy = true;
+    this.#input = Buffer.alloc(0);
+    this.#socket.pause();
+    this.#socket.end(line, () => this.#socket.destroy());
   }
 
   #goOn(): void {
@@ -81,6 +89,7 @@ export class SocketSession {
       request = readRequest(line);
       if (request.request === "watch") {
         this.#frames = new FrameStream(this.#socket, request);
+        this.#socket.setTimeout(longestSilence + 2 * request.interval);
         return answerLine(request.id, JSON.stringify({ interval: request.interval }));
       }
       return answerLine(request.id, answerOf(request, this.#pages));

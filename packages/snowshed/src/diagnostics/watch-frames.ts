@@ -31,6 +31,9 @@ const most = { groups: 100, looked: 1000, resources: 100, holders: 8, warnings: 
 /** Making frames may take this part of the time of the watched program: then they come less often. */
 const largestShare = 1 / 20;
 
+/** Milliseconds: if making them takes so long that they come less often, then not less often than that. */
+const slowestPace = 20_000;
+
 /**
  * Frames to one client. It has at most one of them ahead: while that one is on its way, others are not made.
  *
@@ -66,7 +69,7 @@ export class FrameStream {
     const began = systemClock.now();
     const lag = Math.max(0, began - this.#due);
     // The first frame takes much longer than those after it, and one may be interrupted: of two the quicker one counts.
-    const pace = Math.max(this.#interval, Math.min(...this.#took) / largestShare);
+    const pace = Math.max(this.#interval, Math.min(slowestPace, Math.min(...this.#took) / largestShare));
     if (this.#socket.writableLength > 0) this.#dropped++;
     else this.#socket.write(this.#line(lag, pace));
     const now = systemClock.now();

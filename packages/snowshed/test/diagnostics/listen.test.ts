@@ -271,6 +271,16 @@ describe("what is asked", () => {
     expect(answers).toMatchObject([
       { error: { code: "BAD_REQUEST", message: "a request is a line of at most 4096 bytes" } },
     ]);
+    // One that goes on sending is not read any more.
+    const flood = connect(address);
+    flood.on("error", () => {});
+    const closed = new Promise((resolve) => flood.once("close", resolve));
+    const pour = (error?: Error | null): void => {
+      if (error === undefined || error === null) flood.write("x".repeat(65_536), pour);
+    };
+    pour();
+    await closed;
+    expect(flood.bytesWritten).toBeLessThan(4 * 1024 * 1024);
     expect(await exchange(address, '{"request":"hello"}\n', 1)).toMatchObject([{ answer: {} }]);
   });
 
