@@ -3,6 +3,7 @@ import type { IdempotentProducer, KafkaEvent } from "snowshed/kafka";
 import { deduplicated, idempotentProducer } from "snowshed/kafka";
 import { expect, test } from "vitest";
 import { platformatic } from "../support/kafka-clients.ts";
+import type { RunningConsumer } from "../support/kafka-workbench.ts";
 import { mintAll, text, until, useKafka } from "../support/kafka-workbench.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 
@@ -31,7 +32,7 @@ test("a broker is killed, and another hangs for longer than sessions last", asyn
     },
     { store },
   );
-  const members = [];
+  const members: RunningConsumer[] = [];
   for (let member = 0; member < 2; member++) {
     members.push(await runnerOf({ topics: [topic], handler, concurrency: 5 }, undefined, group));
   }

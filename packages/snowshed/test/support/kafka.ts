@@ -1,6 +1,16 @@
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { Admin } from "@platformatic/kafka";
@@ -66,32 +76,74 @@ rootLogger.level=error
 rootLogger.appenderRef.out.ref=out
 `;
 
-/** The broker's jars, from Maven Central: fetched once for each user of this machine. */
-async function jars(): Promise<string> {
+interface Installation {
+  readonly classPath: string;
+  /** The data directory of a node that was never started. */
+  readonly formatted: string;
+}
+
+/** The broker's jars, from Maven Central, and an empty data directory: made once for each user of this machine. */
+async function install(): Promise<Installation> {
   await findOrInstall(programs);
   const cache = join(tmpdir(), `snowshed-kafka-${version}-${userInfo().uid}`);
-  const libraries = join(cache, "libs");
-  if (existsSync(libraries)) return libraries;
   mkdirSync(cache, { recursive: true });
-  // Somewhere else first, and moved when complete: two test files may be at it.
-  const directory = mkdtempSync(join(cache, "fetch-"));
-  const lines = dependencies.map(
-    ([group, name, own]) =>
-      `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${own}</version></dependency>`,
-  );
-  const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-    <groupId>snowshed</groupId><artifactId>kafka</artifactId><version>1</version>
-    <dependencies>${lines.join("")}</dependencies></project>`;
-  writeFileSync(join(directory, "pom.xml"), pom);
-  const args = ["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=libs", "-DincludeScope=runtime"];
-  await run("mvn", args, { cwd: directory });
+  const libraries = await make(join(cache, "libs"), async (directory) => {
+    const lines = dependencies.map(
+      ([group, name, own]) =>
+        `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${own}</version></dependency>`,
+    );
+    const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+      <groupId>snowshed</groupId><artifactId>kafka</artifactId><version>1</version>
+      <dependencies>${lines.join("")}</dependencies></project>`;
+    writeFileSync(join(directory, "pom.xml"), pom);
+    const args = ["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=libs", "-DincludeScope=runtime"];
+    await run("mvn", args, { cwd: directory });
+    return join(directory, "libs");
+  });
+  const classPath = readdirSync(libraries)
+    .map((name) => join(libraries, name))
+    .join(":");
+  const formatted = await make(join(cache, "formatted"), async (directory) => {
+    const node = { id: 1, port: 1, controller: 2, advertised: 1 };
+    const file = join(directory, "server.properties");
+    writeFileSync(file, properties(node, [node], join(directory, "data"), []));
+    const args = ["-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", classPath, "kafka.tools.StorageTool", "format"];
+    await run("java", [...args, "-t", randomId(), "-c", file], { cwd: directory });
+    return join(directory, "data");
+  });
+  return { classPath, formatted };
+}
+
+/** Somewhere else first, and moved when complete: two test files may be at it. */
+async function make(place: string, build: (directory: string) => Promise<string>): Promise<string> {
+  if (existsSync(place)) return place;
+  const directory = mkdtempSync(`${place}-`);
+  const built = await build(directory);
   try {
-    renameSync(join(directory, "libs"), libraries);
+    renameSync(built, place);
   } catch (error) {
-    if (!existsSync(libraries)) throw error;
+    if (!existsSync(place)) throw error;
   }
   rmSync(directory, { recursive: true, force: true });
-  return libraries;
+  return place;
+}
+
+/** 16 bytes in base64 without padding, as its own tool makes them. */
+function randomId(): string {
+  // One that begins with a dash is an option to the tool.
+  return `A${Buffer.from(globalThis.crypto.getRandomValues(new Uint8Array(16)))
+    .toString("base64url")
+    .slice(1)}`;
+}
+
+/** Its data directory, as its own tool makes it: that takes seconds for each. */
+function format(node: Node, formatted: string, data: string): void {
+  cpSync(formatted, data, { recursive: true });
+  const file = join(data, "meta.properties");
+  const text = readFileSync(file, "utf8")
+    .replace(/^node\.id=.*$/m, `node.id=${node.id}`)
+    .replace(/^directory\.id=.*$/m, `directory.id=${randomId()}`);
+  writeFileSync(file, text);
 }
 
 interface Node {
@@ -142,13 +194,9 @@ export async function startKafka({
   settings = [],
   advertise,
 }: KafkaOptions = {}): Promise<KafkaCluster> {
-  const libraries = await jars();
+  const { classPath, formatted } = await install();
   const directory = mkdtempSync(join(tmpdir(), "snowshed-kafka-"));
   writeFileSync(join(directory, "log4j2.properties"), logging);
-  // Without the metrics reporters of all of them, and the rest of the plugins, the class path is what the broker needs.
-  const classPath = readdirSync(libraries)
-    .map((name) => join(libraries, name))
-    .join(":");
   const nodes: Node[] = [];
   for (let id = 1; id <= count; id++) {
     const port = await freePort();
@@ -156,20 +204,13 @@ export async function startKafka({
   }
   const brokers: KafkaBroker[] = [];
   try {
-    // 16 bytes in base64 without padding, as its own tool makes them.
-    const clusterId = Buffer.from(globalThis.crypto.getRandomValues(new Uint8Array(16))).toString("base64url");
     for (const node of nodes) {
       const file = join(directory, `${node.id}.properties`);
-      writeFileSync(file, properties(node, nodes, join(directory, `data-${node.id}`), settings));
+      const data = join(directory, `data-${node.id}`);
+      writeFileSync(file, properties(node, nodes, data, settings));
+      format(node, formatted, data);
       brokers.push(brokerOf(node, directory, file, classPath));
     }
-    await Promise.all(
-      nodes.map(({ id }) => {
-        const args = ["-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classPath];
-        args.push("kafka.tools.StorageTool", "format", "-t", clusterId, "-c", join(directory, `${id}.properties`));
-        return run("java", args, { cwd: directory });
-      }),
-    );
     await Promise.all(brokers.map((broker) => broker.start()));
   } catch (error) {
     await stopAll(brokers, directory);
