@@ -173,6 +173,22 @@ test("a deadlock: who waits for what the other has, and exit code 1 of every com
   expect(deadlocks).toMatchObject([{ certainty: "suspected" }]);
 });
 
+test("a program that knows nothing of it, started with --import snowshed/register", async () => {
+  const runtime = privateFolder();
+  const program = await startProgram(
+    `
+    import { Group } from "snowshed";
+    new Group({ name: "requests" }).go(() => new Promise(() => {}), { name: "request" });
+    console.log("ready");
+    await step();
+    `,
+    { env: { XDG_RUNTIME_DIR: runtime, NODE_OPTIONS: "--import snowshed/register" } },
+  );
+  const { code, stdout, stderr } = await run(["tree", String(program.pid)], { env: { XDG_RUNTIME_DIR: runtime } });
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(stdout).toMatch(/\ngroup "requests"\n└─ request #\d+ \[running, \S+\]\n$/);
+});
+
 describe("what cannot be looked into is one line that says what to do, and exit code 2:", () => {
   const commands = ["ps", "tree", "profile", "deadlocks", "watch", "dump"];
 
