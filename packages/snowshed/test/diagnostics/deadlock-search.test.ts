@@ -198,6 +198,27 @@ describe("is none", () => {
     ["when one of the waits is young", ring({ since: 1 }), { 1: 1, 2: 1 }],
     ["when there is one more than they hold", ring({}), { 1: 1, 2: 2 }],
     ["when one of them waits for something else, too", ring({ waits: { 2: 1, 3: 1 } }), { 1: 1, 2: 1, 3: 1 }],
+    [
+      "when one of them waits for a message, too",
+      ring({ waits: { 2: 1, 3: 1, 4: 1 } }),
+      { 1: 1, 2: 1, 3: 0, 4: 0 },
+      { 3: "channel", 4: "channel" },
+    ],
+    [
+      "when who asks for more than there is stands aside",
+      [{ holds: { 1: 1 }, waits: { 2: 1 } }, { waits: { 1: 5 } }, { holds: { 2: 1 }, waits: { 1: 1 } }],
+      { 1: 2, 2: 1 },
+    ],
+    [
+      "when one more holder waits for somebody who is at work",
+      [
+        { holds: { 2: 1 }, waits: { 1: 1 } },
+        { holds: { 3: 1 }, waits: { 2: 1 } },
+        { holds: { 2: 1 }, waits: { 3: 1 } },
+        { holds: { 1: 1 } },
+      ],
+      { 1: 1, 2: 2, 3: 1 },
+    ],
     ["when somebody may send", ring({ waits: { 3: 1 } }), { 1: 1, 2: 1, 3: 0 }, { 3: "channel" }],
     ["when time brings more", ring({}), { 1: 1, 2: 1 }, { 2: "quota" }],
     ["when only resize() can help", [{ waits: { 1: 1 } }], { 1: 0 }],
