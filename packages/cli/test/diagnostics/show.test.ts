@@ -302,6 +302,8 @@ test.runIf(isRoot)("root sees the processes of all users; another user is told w
   `;
   const asker = await startProgram(code, { uid: 65_534 });
   await asker.says("done");
+  // The two streams come on their own.
+  await asker.warns(/\n$/);
   expect(asker.stdout).toContain(`\n${theirs.pid} 0\n`);
   expect(asker.stdout).toContain(`\n${ours.pid} 2\n`);
   expect(asker.stderr).toBe(`snowshed: process ${ours.pid} belongs to another user: ask as that user, or as root\n`);
