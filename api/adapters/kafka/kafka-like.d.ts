@@ -1,16 +1,26 @@
+export interface PlatformaticMessage {
+    topic: string;
+    key?: Buffer;
+    value?: Buffer;
+    partition?: number;
+    headers?: Map<Buffer, Buffer>;
+}
 export interface PlatformaticProducerLike {
     send(options: {
-        messages: {
-            topic: string;
-            key?: Buffer;
-            value?: Buffer;
-            partition?: number;
-            timestamp?: bigint;
-            headers?: Map<Buffer, Buffer>;
-        }[];
+        messages: PlatformaticMessage[];
         idempotent?: boolean;
         acks?: number;
     }): Promise<unknown>;
+    getSendTopicPartitions(options: {
+        messages: PlatformaticMessage[];
+    }): Map<string, Set<number>>;
+    metadata(options: {
+        topics?: string[];
+    }): Promise<{
+        readonly topics: Map<string, {
+            readonly partitionsCount: number;
+        }>;
+    }>;
     readonly producerId: bigint | undefined;
 }
 export interface KafkaJsProducerLike {

@@ -5,6 +5,7 @@ import type { Duration } from "../../duration.ts";
 import { toMillisecondsInRange } from "../../duration.ts";
 import { invalidArgument } from "../../errors.ts";
 import { FatalError } from "../../overload/classified-errors.ts";
+import type { AttemptOutcome } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
 import { Committer } from "./committer.ts";
 import type { ConsumerPort, Taken } from "./consumer-port.ts";
@@ -161,7 +162,7 @@ export class ConsumerRunner {
     for (const message of messages) {
       this.#counts.received++;
       this.#checkClock(message);
-      work.take(message, this.#settings.orderBy(message));
+      work.take(message, this.#settings.orderBy);
     }
     this.#pump();
     return { hasRoom: work.hasRoom(), isDone: work.isDone() };
@@ -230,10 +231,7 @@ export class ConsumerRunner {
     work.active += entries.length;
     // Not in the same turn of the event loop: whoever gave the messages is told first that they were taken.
     await Promise.resolve();
-    const outcome = await attempt(messages, this.#settings, work.context, () => {
-      this.#counts.abandoned++;
-      this.#tell({ type: "abandoned", messages });
-    });
+    const outcome = await this.#attempt(entries, messages, work.context);
     if (!work.context.aborted) {
       if (outcome.kind === "done") this.#succeed(work, turns, outcome.value);
       else if (outcome.kind === "refused") this.#pause(work, turns, outcome.delay, outcome.error);
@@ -246,6 +244,19 @@ export class ConsumerRunner {
     this.#idleWaiters = [];
     for (const check of waiters) check();
     this.#pump();
+  }
+
+  async #attempt(
+    entries: readonly Entry[],
+    messages: readonly ConsumedMessage[],
+    partition: Context,
+  ): Promise<AttemptOutcome> {
+    const { keyError = null } = entries[0] ?? {};
+    if (keyError !== null) return { kind: "failed", reason: "fatal", error: keyError.error };
+    return attempt(messages, this.#settings, partition, () => {
+      this.#counts.abandoned++;
+      this.#tell({ type: "abandoned", messages });
+    });
   }
 
   #succeed(work: PartitionWork, turns: readonly Turn<Entry>[], value: unknown): void {

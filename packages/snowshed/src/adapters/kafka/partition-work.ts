@@ -15,6 +15,8 @@ export interface Entry {
   delay: number;
   /** The batch it was in failed: it is tried for itself. */
   isAlone: boolean;
+  /** Why it has no key: `orderBy` threw. It is not handled, since nobody knows after what. */
+  readonly keyError: { readonly error: unknown } | null;
 }
 
 /** What is known and under way of one partition, for as long as it is this consumer's. @internal */
@@ -57,11 +59,18 @@ export class PartitionWork {
   }
 
   /** Those that were taken before are passed over: a client may deliver again what it has no position for. */
-  take(message: ConsumedMessage, key: string | undefined): void {
+  take(message: ConsumedMessage, orderBy: (message: ConsumedMessage) => string | undefined): void {
     const taken = this.#offsets.take(message.offset);
     if (taken === undefined) return;
     this.#undone++;
-    this.queue.add(key, { message, taken, attempts: 0, delay: 0, isAlone: false });
+    let key: string | undefined;
+    let keyError: Entry["keyError"] = null;
+    try {
+      key = orderBy(message);
+    } catch (error) {
+      keyError = { error };
+    }
+    this.queue.add(key, { message, taken, attempts: 0, delay: 0, isAlone: keyError !== null, keyError });
   }
 
   done(entry: Entry): void {

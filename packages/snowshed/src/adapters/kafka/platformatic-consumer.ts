@@ -269,13 +269,15 @@ export class PlatformaticConsumer implements ConsumerPort {
         // A session of the broker may bring what was asked for before.
         if (cursor === undefined || next === undefined || next <= cursor.offset) continue;
         const messages = messagesOf(cursor, fetched.records ?? [], cursor.offset);
+        if (messages.length > 0) {
+          cursor.isBusy = true;
+          void this.#listener?.onMessages(cursor, messages).hasRoom.then(() => {
+            cursor.isBusy = false;
+            if (epoch === this.#epoch) this.#fetchAll();
+          });
+        }
+        // After they were given: whatever fails before that, they are fetched again.
         cursor.offset = next;
-        if (messages.length === 0) continue;
-        cursor.isBusy = true;
-        void this.#listener?.onMessages(cursor, messages).hasRoom.then(() => {
-          cursor.isBusy = false;
-          if (epoch === this.#epoch) this.#fetchAll();
-        });
       }
     }
   }

@@ -26,7 +26,7 @@ export interface ConsumerRunnerOptions {
   /** How many handlers run at once, over all partitions. Default: 10. */
   readonly concurrency?: number | undefined;
   /**
-   * Messages with the same key of one partition are handled in their order, others beside each other; `undefined`: in no order.
+   * Messages with the same key of one partition are handled in their order, others beside each other; `undefined`: in no order. One that throws fails the message for good.
    * Default: the key of the message.
    */
   readonly orderBy?: ((message: ConsumedMessage) => string | undefined) | undefined;

@@ -336,3 +336,23 @@ test("stop() waits for the handlers that run, and commits what they have done", 
     Array.from({ length: 20 }, (_, index) => index),
   );
 }, 60_000);
+
+test("a message whose order cannot be told is given up, not passed over", async () => {
+  const topic = await topicOf(1);
+  const dead = await topicOf(1);
+  const producer = await producerOf();
+  const seen: string[] = [];
+  const orderBy = (message: ConsumedMessage): string => (JSON.parse(text(message)) as { id: string }).id;
+  const handler = (message: ConsumedMessage): unknown => seen.push(text(message));
+  const { runner, events } = await runnerOf({
+    topics: [topic],
+    handler,
+    orderBy,
+    deadLetters: { producer, topic: dead },
+  });
+  const values = ['{"id":"a"}', "not JSON", '{"id":"b"}'];
+  await producer.send(values.map((value) => producer.mint({ topic, type: "counted", value })));
+  await until(() => runner.inspect().partitions[0]?.committed === 3n, "all is committed");
+  expect(seen.toSorted()).toEqual(['{"id":"a"}', '{"id":"b"}']);
+  expect(events.find(({ type }) => type === "dead-letter")).toMatchObject({ reason: "fatal", message: { offset: 1n } });
+}, 60_000);
