@@ -28,7 +28,20 @@ const mostFormatted = 2000;
 /** Leaked tasks are kept in the list up to so many. */
 const mostLeaked = 10_000;
 
-/** Watches all tasks, resources and waits of the process: made by `enable()`. */
+/**
+ * Watches all tasks, resources and waits of the process: made by `enable()`. Its end is that of the watching, as
+ * `disable()` is: `using monitor = enable("test")`.
+ *
+ * @example
+ * ```ts
+ * import { disable, enable } from "snowshed/diagnostics";
+ *
+ * const monitor = enable("production");
+ * monitor.onWarning(({ code, message }) => console.log(code, message));
+ * console.log(monitor.preset, monitor.warnings.length); // production 0
+ * disable();
+ * ```
+ */
 export class Monitor implements Disposable {
   readonly preset: Preset;
   /** When watching began, in milliseconds since the epoch. */
