@@ -1,0 +1,4 @@
+import type { Rule } from "../../rule.ts";
+
+/** Every rule of this folder, one file each. */
+export const adviseRules: readonly Rule[] = [];
