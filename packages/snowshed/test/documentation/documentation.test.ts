@@ -34,10 +34,13 @@ const modules = new Map([...prepared].map(([name, { code }]) => [name, code] as 
 const compiled = await compile(modules);
 afterAll(compiled.remove);
 
-test.each(["index.ts", "diagnostics/index.ts", "testing/index.ts"])("every class and function of %s has an @example", (index) => {
-  const folder = join(library, index, "..");
-  expect(withoutExample(read(`${library}/${index}`), (path) => read(join(folder, path)))).toEqual([]);
-});
+test.each(["index.ts", "diagnostics/index.ts", "testing/index.ts"])(
+  "every class and function of %s has an @example",
+  (index) => {
+    const folder = join(library, index, "..");
+    expect(withoutExample(read(`${library}/${index}`), (path) => read(join(folder, path)))).toEqual([]);
+  },
+);
 
 describe.concurrent("code in the documentation", () => {
   for (const block of blocks) {
