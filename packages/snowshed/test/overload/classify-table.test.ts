@@ -159,6 +159,7 @@ test("every code of the library is in the table, but for the one that says what 
     SNOWSHED_REPLICATION_FAILED: "transient",
     SNOWSHED_EVENT_EXPIRED: "fatal",
     SNOWSHED_LISTEN_FAILED: "fatal",
+    SNOWSHED_LEAK_FOUND: "fatal",
   };
   const cause = new AggregateError([new Error("the call"), new Error("its stand-in")]);
   for (const [code, classification] of Object.entries(all) as [ErrorCode, Classification][]) {
