@@ -23,12 +23,17 @@ function run(setting: string | undefined, code: string, runtime: string = folder
   });
 }
 
-const show = `
+/** Prints what is installed, once there are as many sockets as there should be. */
+const show = (sockets: number): string => `
   import { activeMonitor } from "snowshed/diagnostics";
   import { existsSync, readdirSync } from "node:fs";
-  await new Promise((resolve) => setTimeout(resolve, 200));
   const place = process.env.XDG_RUNTIME_DIR + "/snowshed";
-  const sockets = existsSync(place) ? readdirSync(place).filter((name) => name.includes(String(process.pid))) : [];
+  const find = () => (existsSync(place) ? readdirSync(place).filter((name) => name.includes(String(process.pid))) : []);
+  let sockets = find();
+  for (let turn = 0; turn < 1000 && sockets.length !== ${sockets}; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    sockets = find();
+  }
   console.log(activeMonitor()?.preset ?? "none", "USR2:" + process.listenerCount("SIGUSR2"),
     "exit:" + process.listenerCount("beforeExit"), "sockets:" + sockets.length);`;
 
@@ -42,7 +47,7 @@ describe("node --import snowshed/register", () => {
     ["off", "none", 0, 0],
     ["production,off", "none", 0, 0],
   ])("with SNOWSHED=%s watches: %s", async (setting, preset, signals, sockets) => {
-    const { code, stdout, stderr } = await run(setting, show);
+    const { code, stdout, stderr } = await run(setting, show(sockets));
     expect([code, stderr]).toEqual([0, ""]);
     const detector = setting === undefined || setting === "" || setting.includes("deadlock") ? 1 : 0;
     expect(stdout).toMatch(new RegExp(`^${preset} USR2:${signals} exit:${detector} sockets:${sockets}\n$`));
@@ -70,7 +75,7 @@ describe("node --import snowshed/register", () => {
     const runtime = mkdtempSync(join(folder, "runtime-"));
     // Where its folder should be.
     writeFileSync(join(runtime, "snowshed"), "");
-    const code = `await new Promise((resolve) => setTimeout(resolve, 100)); console.log("runs");`;
+    const code = `await new Promise((resolve) => setImmediate(resolve)); console.log("runs");`;
     const { stdout, stderr } = await run("listen", code, runtime);
     expect(stdout).toBe("runs\n");
     expect(stderr).toContain("[SNOWSHED_DIAGNOSTICS]");
