@@ -16,12 +16,15 @@ export interface GateFlags {
 
 /** Adds them; `config` is the file the command works on. */
 export function withGateOptions(command: Command): Command {
-  const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
   return command
     .option("-c, --config <file>", "the configuration", "snowshed.yaml")
     .option("-o, --output <format[=file]>", "terminal, json, junit, sarif, github, markdown; repeatable", collect)
     .addOption(new Option("--fail-on <severity>", "what blocks").choices(["error", "warning"]).default("error"))
     .option("-q, --quiet", "only what is wrong");
+}
+
+function collect(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
 }
 
 export interface GateRunOptions extends GateFlags {
