@@ -1,19 +1,29 @@
 import { readFileSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { Command, CommanderError } from "commander";
-import { deliveryCommand } from "./commands/delivery.ts";
-import { demoCommand } from "./commands/demo.ts";
-import { dumpCommand } from "./commands/dump.ts";
-import { fetchCommand } from "./commands/fetch.ts";
-import { locksCommand } from "./commands/locks.ts";
-import { deadlocksCommand, profileCommand, psCommand, treeCommand, viewCommand } from "./commands/show.ts";
-import { watchCommand } from "./commands/watch.ts";
+import type { CommandHost } from "./commands/look-options.ts";
 import { exitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { Notes } from "./notes.ts";
 import { UsageError } from "./usage-error.ts";
 
 export type { Io } from "./io.ts";
+
+/** What each command is made by, in the order of the help. A command is loaded when it is asked for: start-up is quick. */
+const commands: Readonly<Record<string, (host: CommandHost, args: readonly string[]) => Promise<Command>>> = {
+  fetch: async ({ io, notes, done }) => (await import("./commands/fetch.ts")).fetchCommand(io, notes, done),
+  demo: async ({ io, notes, done }) => (await import("./commands/demo.ts")).demoCommand(io, notes, done),
+  locks: async ({ io, notes, done }) => (await import("./commands/locks.ts")).locksCommand(io, notes, done),
+  delivery: async ({ io, notes, done }) => (await import("./commands/delivery.ts")).deliveryCommand(io, notes, done),
+  gate: async (host, args) => (await import("./commands/gate.ts")).gateCommand(host, args),
+  ps: async (host) => (await import("./commands/show.ts")).psCommand(host),
+  tree: async (host) => (await import("./commands/show.ts")).treeCommand(host),
+  profile: async (host) => (await import("./commands/show.ts")).profileCommand(host),
+  deadlocks: async (host) => (await import("./commands/show.ts")).deadlocksCommand(host),
+  watch: async (host) => (await import("./commands/watch.ts")).watchCommand(host),
+  dump: async (host) => (await import("./commands/dump.ts")).dumpCommand(host),
+  view: async (host) => (await import("./commands/show.ts")).viewCommand(host),
+};
 
 /**
  * The command line `snowshed`: `argv` without the names of node and the script. Resolves with the exit code when all
@@ -42,15 +52,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       writeErr: (text) => io.stderr.write(text),
       outputError: (text, write) => write(`${oneLine(text)}\n`),
     });
-  const done = (result: number): void => void (code = result);
-  const looks = [psCommand, treeCommand, profileCommand, deadlocksCommand, watchCommand, dumpCommand, viewCommand];
-  const commands = [
-    ...[fetchCommand, demoCommand, locksCommand, deliveryCommand].map((command) => command(io, notes, done)),
-    ...looks.map((command) => command({ io, notes, done })),
-  ];
-  for (const command of commands) {
-    program.addCommand(command.copyInheritedSettings(program));
-    for (const inner of command.commands) inner.copyInheritedSettings(program);
+  const host: CommandHost = { io, notes, done: (result) => void (code = result) };
+  for (const name of namesOf(argv)) {
+    const command = await commands[name]!(host, argv.slice(1));
+    program.addCommand(inherit(command, program));
   }
   try {
     await program.parseAsync(argv, { from: "user" });
@@ -61,6 +66,17 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return exitCode.usage;
   }
   return code;
+}
+
+/** The one that is asked for; all of them for the help, and for the suggestion that follows a mistyped name. */
+function namesOf([first = ""]: readonly string[]): readonly string[] {
+  if (first === "--version" || first === "-V") return [];
+  return Object.hasOwn(commands, first) ? [first] : Object.keys(commands);
+}
+
+function inherit(command: Command, from: Command): Command {
+  for (const inner of command.commands) inherit(inner, command.copyInheritedSettings(from));
+  return command.copyInheritedSettings(from);
 }
 
 /** A stream that closes while nobody waits for it, as with `--help | head -1`, must not crash the process. */

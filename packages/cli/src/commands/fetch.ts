@@ -1,9 +1,7 @@
 import { Command, Option } from "commander";
 import type { Io } from "../io.ts";
 import type { Notes } from "../notes.ts";
-import { acceptEncoding } from "../fetch/decoder.ts";
 import type { FetchOptions } from "../fetch/options.ts";
-import { runFetch } from "../fetch/fetch-run.ts";
 import { wantsColor } from "../fetch/terminal.ts";
 import type { FetchSummary } from "../fetch/summary.ts";
 import { summaryText } from "../fetch/summary-text.ts";
@@ -53,11 +51,11 @@ interface Flags {
 }
 
 /** Every request says who asks and what can be decoded; a header given by the user takes the place of its namesake. */
-const defaultHeaders = [
+const defaultHeaders = (acceptEncoding: string): readonly (readonly [string, string])[] => [
   ["accept", "*/*"],
   ["accept-encoding", acceptEncoding],
   ["user-agent", "snowshed"],
-] as const;
+];
 
 /** The command `fetch`; `done` gets its exit code. */
 export function fetchCommand(io: Io, notes: Notes, done: (exitCode: number) => void): Command {
@@ -103,15 +101,19 @@ async function run(inputs: string[], flags: Flags, io: Io, notes: Notes): Promis
   if (flags.resume === true && flags.output === undefined) {
     throw new UsageError("--resume needs --output: the record of what is done lies beside the bodies");
   }
-  const options = toOptions(inputs, flags);
+  const [{ acceptEncoding }, { runFetch }] = await Promise.all([
+    import("../fetch/decoder.ts"),
+    import("../fetch/fetch-run.ts"),
+  ]);
+  const options = toOptions(inputs, flags, defaultHeaders(acceptEncoding));
   const summary = await runFetch(options, io, notes);
   return report(summary, options, io, notes);
 }
 
-function toOptions(inputs: readonly string[], flags: Flags): FetchOptions {
+function toOptions(inputs: readonly string[], flags: Flags, preset: FetchOptions["defaults"]["headers"]): FetchOptions {
   const { method, header: own = [], data, output, cache, ...limits } = flags;
   const given = new Set(own.map(([name]) => name.toLowerCase()));
-  const headers = [...defaultHeaders.filter(([name]) => !given.has(name)), ...own];
+  const headers = [...preset.filter(([name]) => !given.has(name)), ...own];
   const defaults = { method: method ?? (data === undefined ? "GET" : "POST"), headers, body: data };
   const { resume = false, json = false, quiet = false, progress } = flags;
   return { ...limits, inputs, defaults, output, cache, resume, json, quiet, progress: progress && !quiet };
