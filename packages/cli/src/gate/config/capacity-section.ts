@@ -4,7 +4,8 @@ export const capacityDrivers = ["redis-benchmark", "autocannon", "k6", "open-loo
 
 export type CapacityDriver = (typeof capacityDrivers)[number];
 
-export const kneeMethods = ["kneedle", "usl"] as const;
+/** `threshold` is the second method for the driver `memory`: the law of `usl` is about throughput. */
+export const kneeMethods = ["kneedle", "usl", "threshold"] as const;
 
 export type KneeMethod = (typeof kneeMethods)[number];
 
@@ -14,9 +15,23 @@ export interface CapacityConfig {
   readonly driver: CapacityDriver;
   readonly target: string;
   readonly ramp: { readonly from: number; readonly to: number; readonly step: number; readonly reps: number };
-  readonly knee: { readonly methods: readonly KneeMethod[]; readonly minAgreement: number };
+  readonly knee: {
+    readonly methods: readonly KneeMethod[];
+    /** So many methods must find the same knee. */
+    readonly minAgreement: number;
+    /** How far two that agree may be apart, as a share; default: 0.2. */
+    readonly tolerance?: number | undefined;
+  };
   /** Share of the capacity that stays free; default: the preset's 0.25. */
   readonly headroom?: number | undefined;
+  /** Of each measurement; default: 5. */
+  readonly stepSeconds?: number | undefined;
+  /** Of what is written to a Redis; default: 512 for `memory`, else 3. */
+  readonly valueBytes?: number | undefined;
+  /** With `memory`: a Redis that holds keys is filled all the same, and may evict them. */
+  readonly confirm?: boolean | undefined;
+  /** What has to be safe, per second (`memory`: percent of maxmemory); less blocks. */
+  readonly atLeast?: number | undefined;
 }
 
 const positive = z.number().positive();
@@ -31,6 +46,14 @@ export const capacitySchema: z.ZodType<CapacityConfig> = z.strictObject({
     step: positive,
     reps: z.int().min(5, "must be at least 5: a single run says nothing on a shared machine"),
   }),
-  knee: z.strictObject({ methods: z.array(z.enum(kneeMethods)).min(1), minAgreement: z.int().positive() }),
+  knee: z.strictObject({
+    methods: z.array(z.enum(kneeMethods)).min(1),
+    minAgreement: z.int().positive(),
+    tolerance: z.number().positive().max(0.5).optional(),
+  }),
   headroom: z.number().min(0).max(0.9).optional(),
+  stepSeconds: positive.optional(),
+  valueBytes: z.int().positive().optional(),
+  confirm: z.boolean().optional(),
+  atLeast: positive.optional(),
 });
