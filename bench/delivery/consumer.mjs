@@ -18,6 +18,11 @@ const insert = `insert into ${table} (event) select unnest($1::int[])`;
 const numberOf = ({ value }) => Number(value);
 async function effect(messages, query) {
   await query.query(insert, [messages.map(numberOf)]);
+  // What most handlers are: a statement for each message. Rows in one order, or there would be deadlocks to measure.
+  if (plan.each) {
+    const accounts = messages.map((message) => numberOf(message) % 997).toSorted((a, b) => a - b);
+    for (const id of accounts) await query.query("update accounts set balance = balance + 1 where id = $1", [id]);
+  }
   if (work > 0) await sleep(work);
 }
 
