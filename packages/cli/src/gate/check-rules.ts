@@ -43,8 +43,9 @@ export async function checkRules(rules: readonly Rule[], options: CheckOptions):
       continue;
     }
     const report = (given: Report): void => void findings.push(findingOf(rule, given, source));
+    const skip = (reason: string): void => void notes.push({ kind: "skipped", rule: id, message: reason });
     try {
-      await rule.check({ config, preset, facts, live, report });
+      await rule.check({ config, preset, facts, live, report, skip });
     } catch (error) {
       notes.push({ kind: "failed", rule: id, message: `the rule ${id} failed: ${messageOf(error)}` });
     }

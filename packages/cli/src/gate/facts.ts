@@ -8,4 +8,8 @@ export interface Fact extends Position {
   readonly name: string;
   /** As written, without quotes. */
   readonly value: string;
+  /** Whose it is, of several that one file describes or that were asked; default: the file is about one. */
+  readonly server?: string;
+  /** What in the configuration led to it, such as `files.redis.0`. */
+  readonly path?: readonly (string | number)[];
 }

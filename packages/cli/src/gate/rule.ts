@@ -43,6 +43,8 @@ export interface RuleContext {
   /** From running servers and /proc; null unless asked for. */
   readonly live: readonly Fact[] | null;
   report(report: Report): void;
+  /** What the rule would need to know to judge, and nothing says: named in the report, so that silence is no approval. */
+  skip(reason: string): void;
 }
 
 export interface RuleCase {
