@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Finding } from "../finding.ts";
 
 export interface ExceptionConfig {
   /** The id of the rule. */
@@ -7,7 +8,7 @@ export interface ExceptionConfig {
   readonly owner: string;
   /** The last day it holds, as YYYY-MM-DD, in UTC. */
   readonly until: string;
-  /** Only there and below, such as `workloads.lock`; default: everywhere. */
+  /** Only there and below, such as `workloads.lock`, or in a file; default: everywhere. */
   readonly path?: string | undefined;
 }
 
@@ -18,3 +19,41 @@ export const exceptionSchema: z.ZodType<ExceptionConfig> = z.strictObject({
   until: z.iso.date("must be a day, as YYYY-MM-DD"),
   path: z.string().min(1).optional(),
 });
+
+/** An exception as reports show it. */
+export interface ExceptionState extends ExceptionConfig {
+  readonly expired: boolean;
+  /** Findings it covers. */
+  readonly used: number;
+}
+
+/** Exceptions of one run: they cover findings, and know which of them did. */
+export class Exceptions {
+  readonly #entries: readonly { readonly config: ExceptionConfig; readonly expired: boolean; used: number }[];
+
+  constructor(configs: readonly ExceptionConfig[], now: Date) {
+    const today = now.toISOString().slice(0, 10);
+    this.#entries = configs.map((config) => ({ config, expired: config.until < today, used: 0 }));
+  }
+
+  /** The finding, marked if an exception that still holds covers it. What is wrong with the file itself never is. */
+  apply(finding: Finding): Finding {
+    if (finding.stage === "config") return finding;
+    const entry = this.#entries.find(({ config, expired }) => !expired && covers(config, finding));
+    if (entry === undefined) return finding;
+    entry.used++;
+    const { reason, owner, until } = entry.config;
+    return { ...finding, status: "excepted", exception: { reason, owner, until } };
+  }
+
+  states(): readonly ExceptionState[] {
+    return this.#entries.map(({ config, expired, used }) => ({ ...config, expired, used }));
+  }
+}
+
+function covers({ rule, path }: ExceptionConfig, finding: Finding): boolean {
+  if (rule !== finding.rule) return false;
+  if (path === undefined || path === finding.file) return true;
+  const place = finding.path.join(".");
+  return place === path || place.startsWith(`${path}.`);
+}

@@ -1,6 +1,22 @@
+import { realpath } from "node:fs/promises";
+import path from "node:path";
+import { LineCounter, parseDocument } from "yaml";
+import type { Document } from "yaml";
+import { z } from "zod";
 import type { Position } from "../finding.ts";
 import type { Config } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
+import type { ProblemKind } from "./config-error.ts";
+import type { Shape } from "./describe.ts";
+import { describeIssues, nameOf } from "./describe.ts";
+import { displayPath, FileProblem, readText, resolveBelow, resolveBelowForOutput } from "./files.ts";
+import { Positions } from "./positions.ts";
+import { article } from "./presets/article.ts";
 import type { Preset } from "./presets/preset.ts";
+import { recommended } from "./presets/recommended.ts";
+import { configSchema } from "./schema.ts";
+
+type Path = readonly (string | number)[];
 
 /** Where things stand in the file, and what lies below its folder. */
 export interface ConfigSource {
@@ -9,16 +25,16 @@ export interface ConfigSource {
   /** Its folder, absolute, symbolic links resolved. */
   readonly folder: string;
   /** Of the value at `path`, or of the nearest that is written above it. */
-  position(path: readonly (string | number)[]): Position;
+  position(path: Path): Position;
   /**
-   * The absolute path of a file the configuration names at `path`, links resolved.
-   * @throws ConfigError when it lies outside the folder, is not there, or its links go round.
+   * The absolute path of a file the configuration names at `path`, links resolved. Rejects with a ConfigError when it is
+   * not there, lies outside the folder, or its links go round.
    */
-  resolve(name: string, path: readonly (string | number)[]): Promise<string>;
+  resolve(name: string, path: Path): Promise<string>;
   /** The text of such a file; at most 1 MiB. */
-  read(name: string, path: readonly (string | number)[]): Promise<string>;
+  read(name: string, path: Path): Promise<string>;
   /** For a file that need not be there yet, such as `alerts.out`. */
-  resolveOutput(name: string, path: readonly (string | number)[]): Promise<string>;
+  resolveOutput(name: string, path: Path): Promise<string>;
   /** How a report names an absolute path. */
   display(absolute: string): string;
 }
@@ -27,4 +43,144 @@ export interface LoadedConfig {
   readonly config: Config;
   readonly preset: Preset;
   readonly source: ConfigSource;
+}
+
+/** Reads and checks a configuration. Rejects with a ConfigError that has all that is wrong with it. */
+export async function loadConfig(file: string): Promise<LoadedConfig> {
+  const absolute = path.resolve(file);
+  const name = displayPath(absolute);
+  let text: string;
+  let folder: string;
+  try {
+    text = await readText(absolute);
+    folder = await realpath(path.dirname(absolute));
+  } catch (error) {
+    throw fileError(error, name, { file: name, line: null, column: null }, []);
+  }
+  const { config, positions } = parseConfig(text, name);
+  return { config, preset: presetOf(config), source: sourceOf(name, folder, positions) };
+}
+
+export function presetOf(config: Pick<Config, "extends">): Preset {
+  return config.extends === "snowshed:article" ? article : recommended;
+}
+
+/** Deeper than any configuration is, and far from where the parser would run out of stack. */
+const deepest = 100;
+
+/** The configuration in a text, and its places; `file` is what errors name. */
+export function parseConfig(text: string, file: string): { readonly config: Config; readonly positions: Positions } {
+  refuseDeep(text, file);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: "1.2", merge: false });
+  const positions = new Positions(file, document, lines);
+  // What it only warns of, such as a tag nobody knows, is a mistake here.
+  const mistakes = [...document.errors, ...document.warnings].map(({ code, message, pos: [start] }) => ({
+    kind: code === "DUPLICATE_KEY" ? ("duplicate-key" as const) : ("yaml" as const),
+    message: yamlMessage(code, message, text, start),
+    path: [],
+    ...positions.at(start),
+  }));
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  const result = configSchema.safeParse(withoutEmptySections(plain(document, positions)), { reportInput: true });
+  if (result.success) return { config: result.data, positions };
+  throw new ConfigError(describeIssues(result.error.issues, positions, jsonSchema() as Shape));
+}
+
+/** `workloads:` with all its lines commented out is null, and means none. */
+function withoutEmptySections(value: unknown): unknown {
+  if (value === null || value === undefined) return {};
+  if (typeof value !== "object" || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, section]) => section !== null));
+}
+
+/** The schema of the file, as editors take it. */
+export function jsonSchema(): object {
+  const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: "input" });
+  return {
+    $schema,
+    $id: "https://github.com/snowshed/snowshed/blob/main/packages/cli/schema/snowshed.schema.json",
+    title: "snowshed.yaml",
+    description: "What `snowshed gate` checks before a release.",
+    ...schema,
+  };
+}
+
+function plain(document: Document, positions: Positions): unknown {
+  let message = "an alias is part of what it stands for";
+  try {
+    const value: unknown = document.toJS({ maxAliasCount: 100 });
+    const trouble = troubleOf(value, [], []);
+    if (trouble === undefined) return value;
+    if (trouble.name === "__proto__") message = 'a key must not be "__proto__"';
+    throw new ConfigError([{ kind: "yaml", message, path: trouble.path, ...positions.of(trouble.path) }]);
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    // Aliases of aliases that would become gigabytes.
+    message = `the aliases of the file cannot be followed: ${(error as Error).message}`;
+    throw new ConfigError([{ kind: "yaml", message, path: [], ...positions.at(0) }]);
+  }
+}
+
+/** Where a value is part of itself, or has a key that JavaScript takes for something else. */
+function troubleOf(value: unknown, path: Path, above: readonly object[]): { name: string; path: Path } | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (above.includes(value)) return { name: "cycle", path };
+  for (const [key, inner] of Object.entries(value)) {
+    const place = [...path, Array.isArray(value) ? Number(key) : key];
+    const trouble = key === "__proto__" ? { name: key, path: place } : troubleOf(inner, place, [...above, value]);
+    if (trouble !== undefined) return trouble;
+  }
+  return undefined;
+}
+
+function refuseDeep(text: string, file: string): void {
+  let brackets = 0;
+  let number = 0;
+  for (const line of text.split("\n")) {
+    number++;
+    for (const character of line) {
+      if (character === "[" || character === "{") brackets++;
+      else if ((character === "]" || character === "}") && brackets > 0) brackets--;
+    }
+    const [indent] = /^[ \t?:-]*/.exec(line)!;
+    if (brackets <= deepest && indent.length <= 4 * deepest && !/^(?:\s*[?:-](?=\s)){51}/.test(line)) continue;
+    const message = "lists and mappings are nested too deeply";
+    throw new ConfigError([{ kind: "yaml", message, path: [], file, line: number, column: 1 }]);
+  }
+}
+
+function yamlMessage(code: string, message: string, text: string, start: number): string {
+  if (code === "DUPLICATE_KEY") {
+    const [key = ""] = /^[^\s:,{}]+/.exec(text.slice(start, start + 100)) ?? [];
+    return `the key "${key}" is there twice`;
+  }
+  if (code === "MULTIPLE_DOCS") return "there is more than one document in the file";
+  return message;
+}
+
+function sourceOf(file: string, folder: string, positions: Positions): ConfigSource {
+  const position = (place: Path): Position => positions.of(place);
+  const guarded = async <T>(name: string, place: Path, use: () => Promise<T>): Promise<T> => {
+    try {
+      return await use();
+    } catch (error) {
+      throw fileError(error, `${nameOf(place)}: ${name}`, position(place), place);
+    }
+  };
+  return {
+    file,
+    folder,
+    position,
+    resolve: (name, place) => guarded(name, place, () => resolveBelow(folder, name)),
+    read: (name, place) => guarded(name, place, async () => readText(await resolveBelow(folder, name))),
+    resolveOutput: (name, place) => guarded(name, place, () => resolveBelowForOutput(folder, name)),
+    display: displayPath,
+  };
+}
+
+function fileError(error: unknown, name: string, position: Position, place: Path): unknown {
+  if (!(error instanceof FileProblem)) return error;
+  const kind: ProblemKind = "file";
+  return new ConfigError([{ kind, message: `${name} ${error.message}`, path: place, ...position }]);
 }

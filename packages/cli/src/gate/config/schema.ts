@@ -7,7 +7,7 @@ import type { Config } from "./config.ts";
 import { exceptionSchema } from "./exceptions.ts";
 import { workloadSchema } from "./workload-section.ts";
 
-const name = z.string().regex(/^[\w.-]+$/, "must be letters, digits, dots, hyphens and underscores");
+const name = z.string().regex(/^[A-Za-z0-9][\w.-]*$/, "must be letters, digits, dots, hyphens and underscores");
 
 export const configSchema: z.ZodType<Config> = z.strictObject({
   version: z.literal(1),
