@@ -11,6 +11,8 @@ export const exitCode = {
   usage: 2,
   /** The process that is looked into does not answer. */
   noAnswer: 3,
+  /** The gate could not judge: something it needs is missing, or what it measured says nothing. */
+  inconclusive: 3,
   /** The reader of the output went away (128 + SIGPIPE), as with `| head -1`. */
   outputClosed: 141,
 } as const;

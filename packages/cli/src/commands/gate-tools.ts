@@ -31,6 +31,8 @@ export interface GateRunOptions extends GateFlags {
   /** Named by the user: what is missing is then inconclusive. Undefined: the safe ones and what the file enables. */
   readonly only?: readonly Exclude<Stage, "config">[] | undefined;
   readonly live?: boolean | undefined;
+  /** Handed to the stages as they are. */
+  readonly settings?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Runs stages, writes the reports and answers the exit code. Loads what it needs when it is called. */

@@ -1,8 +1,144 @@
+import { readFileSync } from "node:fs";
 import type { GateRunOptions } from "../commands/gate-tools.ts";
+import { exitCode, exitCodeOfSignal } from "../exit-code.ts";
 import type { Io } from "../io.ts";
 import type { Notes } from "../notes.ts";
+import { UsageError } from "../usage-error.ts";
+import { ConfigError } from "./config/config-error.ts";
+import { Exceptions } from "./config/exceptions.ts";
+import type { LoadedConfig } from "./config/load.ts";
+import { loadConfig } from "./config/load.ts";
+import { findingsOfExceptions, findingsOfProblems } from "./config/stage.ts";
+import { mask } from "./mask.ts";
+import type { GateReport, ReportedStage } from "./report/gate-report.ts";
+import { countFindings, placeOf } from "./report/gate-report.ts";
+import { parseOutputs, writeOutputs } from "./report/outputs.ts";
+import type { Rule } from "./rule.ts";
+import { rules } from "./rules/index.ts";
+import { runStagesOf } from "./run-stages.ts";
+import { stagesToRun } from "./stages.ts";
+import { verdictOf } from "./verdict.ts";
 
-export async function runGate(options: GateRunOptions, _io: Io, notes: Notes): Promise<number> {
-  await notes.say(`${options.config}: not there yet`);
-  return 3;
+/** Loads, runs the stages, writes every report, and answers the exit code. */
+export async function runGate(options: GateRunOptions, io: Io, notes: Notes): Promise<number> {
+  const outputs = await parseOutputs(options.output ?? []);
+  const report = await gate(options, io, notes);
+  if (report.verdict === "invalid") {
+    for (const finding of report.stages.flatMap(({ findings }) => findings)) {
+      const place = placeOf(finding);
+      await notes.say(place === "" ? finding.message : `${place}: ${finding.message}`);
+    }
+  }
+  // Said above already, on stderr.
+  const wanted = report.verdict === "invalid" ? outputs.filter(({ format }) => format !== "terminal") : outputs;
+  const problems = await writeOutputs(report, wanted, { io, quiet: options.quiet === true });
+  for (const problem of problems) await notes.say(problem);
+  // A pipeline that reads the report must not take its absence for a pass.
+  return report.exitCode === exitCode.ok && problems.length > 0 ? exitCode.inconclusive : report.exitCode;
+}
+
+/** One run, from file to report. Nothing is written. */
+export async function gate(
+  options: GateRunOptions,
+  io: Io,
+  notes: Notes,
+  known: readonly Rule[] = rules,
+): Promise<GateReport> {
+  const startedAt = new Date();
+  const begun = performance.now();
+  const base = { startedAt: startedAt.toISOString(), config: options.config, failOn: options.failOn, known };
+  try {
+    const loaded = await loadConfig(options.config);
+    const { stages, verdict, code, exceptions } = await run(loaded, options, { io, notes, now: startedAt, known });
+    const { source, preset, config } = loaded;
+    const about = { config: source.file, preset: preset.name, environment: config.environment ?? null };
+    return assemble({ ...base, ...about, verdict, exitCode: code, stages, exceptions }, begun);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const findings = findingsOfProblems(error);
+    const stage = {
+      stage: "config",
+      verdict: "blocked",
+      durationMs: 0,
+      asked: [],
+      findings,
+      notes: [],
+      facts: {},
+    } as const;
+    const about = { preset: null, environment: null, stages: [stage], exceptions: [] };
+    return assemble({ ...base, ...about, verdict: "invalid", exitCode: exitCode.usage }, begun);
+  }
+}
+
+type Parts = Omit<GateReport, "schema" | "tool" | "durationMs" | "counts" | "rules"> & {
+  readonly known: readonly Rule[];
+};
+
+/** The passwords go here, before any format is made: whatever a stage put in its messages. */
+function assemble({ known, ...parts }: Parts, begun: number): GateReport {
+  return {
+    schema: "snowshed.gate/1",
+    tool: { name: "snowshed", version: version() },
+    ...mask(parts),
+    durationMs: Math.round(performance.now() - begun),
+    counts: countFindings(parts.stages.flatMap(({ findings }) => findings)),
+    rules: known.map(({ meta }) => meta),
+  };
+}
+
+interface Outcome {
+  readonly stages: readonly ReportedStage[];
+  readonly verdict: GateReport["verdict"];
+  readonly code: number;
+  readonly exceptions: GateReport["exceptions"];
+}
+
+interface Surroundings {
+  readonly io: Io;
+  readonly notes: Notes;
+  readonly now: Date;
+  readonly known: readonly Rule[];
+}
+
+async function run(loaded: LoadedConfig, options: GateRunOptions, surroundings: Surroundings): Promise<Outcome> {
+  const { io, notes, now, known } = surroundings;
+  const { config, preset, source } = loaded;
+  const exceptions = new Exceptions(config.exceptions, now);
+  const signal = io.interrupt ?? new AbortController().signal;
+  const { live = false, settings, failOn, only } = options;
+  const say = options.quiet === true ? async () => {} : (text: string) => notes.say(text);
+  const shared = { config, preset, source, live, settings, env: io.env, now, signal, say };
+  const chosen = stagesToRun(config, only);
+  const stages = await runStagesOf(chosen, { shared, known, exceptions, failOn });
+  const ran = new Set<string>(stages.filter(({ verdict }) => verdict !== "skipped").map(({ stage }) => stage));
+  const states = exceptions.states();
+  const findings = findingsOfExceptions(states, source, { ruleIds: known.map(({ meta }) => meta.id), ran });
+  const verdict = verdictOf(findings, [], failOn);
+  const own: ReportedStage = { stage: "config", verdict, durationMs: 0, asked: [], findings, notes: [], facts: {} };
+  const all = [own, ...stages];
+  const interrupted = signal.aborted;
+  const verdicts = new Set(all.map((stage) => stage.verdict));
+  const total = verdicts.has("blocked") ? "blocked" : verdicts.has("inconclusive") ? "inconclusive" : "pass";
+  const code = { blocked: exitCode.failed, inconclusive: exitCode.inconclusive, pass: exitCode.ok }[total];
+  return {
+    stages: all,
+    verdict: interrupted ? "interrupted" : total,
+    code: interrupted ? exitCodeOfSignal(signal.reason) : code,
+    exceptions: states,
+  };
+}
+
+/** Of this package. */
+export function version(): string {
+  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  return manifest.version;
+}
+
+/** Names of stages as `--only` takes them. */
+export function checkOnly(names: readonly string[], allowed: readonly string[]): void {
+  const wrong = names.find((name) => !allowed.includes(name));
+  if (wrong !== undefined)
+    throw new UsageError(`--only: there is no stage "${wrong}"; there are: ${allowed.join(", ")}`);
 }

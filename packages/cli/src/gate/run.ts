@@ -26,6 +26,8 @@ export interface StageContext {
   readonly explicit: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly now: Date;
+  /** What the sub-command of this stage was given beside the options all of them have. */
+  readonly settings?: Readonly<Record<string, unknown>> | undefined;
   /** Aborts when the user wants to stop. A stage then undoes what it did and returns. */
   readonly signal: AbortSignal;
   /** A line on stderr, as things go on. */

@@ -15,51 +15,45 @@ export interface Shape {
 
 /** What the schema found, in the words of somebody who writes the file. */
 export function describeIssues(issues: readonly Issue[], positions: Positions, schema: Shape): Problem[] {
-  const problems = issues.flatMap((issue) => describe(issue, [], positions, schema));
-  const slips = problems.flatMap(({ suggested }) => suggested ?? []);
+  const described = issues.flatMap((issue) => describe(issue, [], positions, schema));
+  const slips = new Set(described.map(({ suggested }) => suggested));
   return (
-    problems
+    described
       // A mistyped key is both unknown and missing: once is enough.
-      .filter(({ kind, path }) => kind !== "missing-key" || !slips.includes(path.join(".")))
-      .map(({ suggested: _, ...problem }) => problem)
+      .filter(({ problem: { kind, path } }) => kind !== "missing-key" || !slips.has(path.join(".")))
+      .map(({ problem }) => problem)
       .toSorted((a, b) => a.line! - b.line! || a.column! - b.column!)
   );
 }
 
-type Described = Problem & { readonly suggested?: string };
+interface Described {
+  readonly problem: Problem;
+  /** The place a mistyped key was probably meant to have. */
+  readonly suggested?: string | undefined;
+}
 
 function describe(issue: Issue, above: readonly (string | number)[], positions: Positions, schema: Shape): Described[] {
   const path = [...above, ...(issue.path as (string | number)[])];
   const place = nameOf(path);
-  const invalid = (message: string): Described[] => [
-    { kind: "invalid-value", message: `${place} ${message}`, path, ...positions.of(path) },
+  const problem = (kind: Problem["kind"], message: string): Described[] => [
+    { problem: { kind, message: `${place} ${message}`, path, ...positions.of(path) } },
   ];
+  const invalid = (message: string): Described[] => problem("invalid-value", message);
   switch (issue.code) {
     case "unrecognized_keys":
       return issue.keys.map((key) => unknownKey(key, path, positions, schema));
     case "invalid_type":
-      if (!positions.has(path)) {
-        const message = `${place} is missing`;
-        return [{ kind: "missing-key", message, path, ...positions.of(path) }];
-      }
+      if (!positions.has(path)) return problem("missing-key", "is missing");
       return invalid(`must be ${kinds[issue.expected] ?? issue.expected}`);
     case "invalid_value":
       return positions.has(path)
         ? invalid(oneOf(issue.values, issue.input))
-        : [
-            {
-              kind: "missing-key",
-              message: `${place} is missing: ${listed(issue.values)}`,
-              path,
-              ...positions.of(path),
-            },
-          ];
+        : problem("missing-key", `is missing: ${listed(issue.values)}`);
     case "invalid_key":
       return invalid(`is no name that can be used: it ${issue.issues[0]?.message ?? "is invalid"}`);
     case "invalid_union": {
       // The form it was meant to have is the one that got furthest.
-      const forms = issue.errors.filter(([first]) => first !== undefined && first.path.length > 0);
-      const [form] = forms;
+      const form = issue.errors.find(([first]) => first !== undefined && first.path.length > 0);
       if (form !== undefined) return form.flatMap((each) => describe(each, path, positions, schema));
       const expected = issue.errors.flatMap(([first]) => (first?.code === "invalid_type" ? [first.expected] : []));
       return invalid(`must be ${[...new Set(expected)].map((each) => kinds[each] ?? each).join(" or ")}`);
@@ -89,12 +83,10 @@ function unknownKey(key: string, path: readonly (string | number)[], positions: 
   const where = path.length === 0 ? "" : ` in ${nameOf(path)}`;
   const merge = key === "<<" ? " (merge keys are not part of YAML 1.2)" : "";
   const instead = near === undefined && names.length > 0 ? `; there are: ${names.join(", ")}` : didYouMean(key, names);
+  const message = `unknown key "${key}"${where}${merge}${instead}`;
   return {
-    kind: "unknown-key",
-    message: `unknown key "${key}"${where}${merge}${instead}`,
-    path: [...path, key],
-    ...positions.ofKey(path, key),
-    ...(near === undefined ? {} : { suggested: [...path, near].join(".") }),
+    problem: { kind: "unknown-key", message, path: [...path, key], ...positions.ofKey(path, key) },
+    suggested: near === undefined ? undefined : [...path, near].join("."),
   };
 }
 

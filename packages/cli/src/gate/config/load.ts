@@ -3,11 +3,11 @@ import path from "node:path";
 import { LineCounter, parseDocument } from "yaml";
 import type { Document } from "yaml";
 import { z } from "zod";
+import { systemCode } from "../../system-error.ts";
 import type { Position } from "../finding.ts";
 import type { Config } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
-import type { ProblemKind } from "./config-error.ts";
-import type { Shape } from "./describe.ts";
+import type { Problem, ProblemKind } from "./config-error.ts";
 import { describeIssues, nameOf } from "./describe.ts";
 import { displayPath, FileProblem, readText, resolveBelow, resolveBelowForOutput } from "./files.ts";
 import { Positions } from "./positions.ts";
@@ -24,17 +24,17 @@ export interface ConfigSource {
   readonly file: string;
   /** Its folder, absolute, symbolic links resolved. */
   readonly folder: string;
-  /** Of the value at `path`, or of the nearest that is written above it. */
-  position(path: Path): Position;
+  /** Of the value at `place`, or of the nearest that is written above it. */
+  position(place: Path): Position;
   /**
-   * The absolute path of a file the configuration names at `path`, links resolved. Rejects with a ConfigError when it is
+   * The absolute path of a file the configuration names at `place`, links resolved. Rejects with a ConfigError when it is
    * not there, lies outside the folder, or its links go round.
    */
-  resolve(name: string, path: Path): Promise<string>;
+  resolve(name: string, place: Path): Promise<string>;
   /** The text of such a file; at most 1 MiB. */
-  read(name: string, path: Path): Promise<string>;
+  read(name: string, place: Path): Promise<string>;
   /** For a file that need not be there yet, such as `alerts.out`. */
-  resolveOutput(name: string, path: Path): Promise<string>;
+  resolveOutput(name: string, place: Path): Promise<string>;
   /** How a report names an absolute path. */
   display(absolute: string): string;
 }
@@ -55,7 +55,10 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
     text = await readText(absolute);
     folder = await realpath(path.dirname(absolute));
   } catch (error) {
-    throw fileError(error, name, { file: name, line: null, column: null }, []);
+    // The place says which file.
+    const init = systemCode((error as Error).cause) === "ENOENT" ? "; `snowshed gate init` writes one" : "";
+    const known = error instanceof FileProblem ? new FileProblem(`${error.message}${init}`) : error;
+    throw fileError(known, "the configuration", { file: name, line: null, column: null }, []);
   }
   const { config, positions } = parseConfig(text, name);
   return { config, preset: presetOf(config), source: sourceOf(name, folder, positions) };
@@ -75,16 +78,17 @@ export function parseConfig(text: string, file: string): { readonly config: Conf
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: "1.2", merge: false });
   const positions = new Positions(file, document, lines);
   // What it only warns of, such as a tag nobody knows, is a mistake here.
-  const mistakes = [...document.errors, ...document.warnings].map(({ code, message, pos: [start] }) => ({
-    kind: code === "DUPLICATE_KEY" ? ("duplicate-key" as const) : ("yaml" as const),
-    message: yamlMessage(code, message, text, start),
-    path: [],
-    ...positions.at(start),
-  }));
+  const mistakes: Problem[] = [...document.errors, ...document.warnings].map(({ code, message, pos: [start] }) =>
+    problem(
+      code === "DUPLICATE_KEY" ? "duplicate-key" : "yaml",
+      yamlMessage(code, message, text, start),
+      positions.at(start),
+    ),
+  );
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   const result = configSchema.safeParse(withoutEmptySections(plain(document, positions)), { reportInput: true });
   if (result.success) return { config: result.data, positions };
-  throw new ConfigError(describeIssues(result.error.issues, positions, jsonSchema() as Shape));
+  throw new ConfigError(describeIssues(result.error.issues, positions, jsonSchema()));
 }
 
 /** `workloads:` with all its lines commented out is null, and means none. */
@@ -113,22 +117,22 @@ function plain(document: Document, positions: Positions): unknown {
     const trouble = troubleOf(value, [], []);
     if (trouble === undefined) return value;
     if (trouble.name === "__proto__") message = 'a key must not be "__proto__"';
-    throw new ConfigError([{ kind: "yaml", message, path: trouble.path, ...positions.of(trouble.path) }]);
+    throw new ConfigError([problem("yaml", message, positions.of(trouble.place), trouble.place)]);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     // Aliases of aliases that would become gigabytes.
     message = `the aliases of the file cannot be followed: ${(error as Error).message}`;
-    throw new ConfigError([{ kind: "yaml", message, path: [], ...positions.at(0) }]);
+    throw new ConfigError([problem("yaml", message, positions.at(0))]);
   }
 }
 
 /** Where a value is part of itself, or has a key that JavaScript takes for something else. */
-function troubleOf(value: unknown, path: Path, above: readonly object[]): { name: string; path: Path } | undefined {
+function troubleOf(value: unknown, place: Path, above: readonly object[]): { name: string; place: Path } | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  if (above.includes(value)) return { name: "cycle", path };
+  if (above.includes(value)) return { name: "cycle", place };
   for (const [key, inner] of Object.entries(value)) {
-    const place = [...path, Array.isArray(value) ? Number(key) : key];
-    const trouble = key === "__proto__" ? { name: key, path: place } : troubleOf(inner, place, [...above, value]);
+    const next = [...place, Array.isArray(value) ? Number(key) : key];
+    const trouble = key === "__proto__" ? { name: key, place: next } : troubleOf(inner, next, [...above, value]);
     if (trouble !== undefined) return trouble;
   }
   return undefined;
@@ -146,7 +150,7 @@ function refuseDeep(text: string, file: string): void {
     const [indent] = /^[ \t?:-]*/.exec(line)!;
     if (brackets <= deepest && indent.length <= 4 * deepest && !/^(?:\s*[?:-](?=\s)){51}/.test(line)) continue;
     const message = "lists and mappings are nested too deeply";
-    throw new ConfigError([{ kind: "yaml", message, path: [], file, line: number, column: 1 }]);
+    throw new ConfigError([problem("yaml", message, { file, line: number, column: 1 })]);
   }
 }
 
@@ -179,8 +183,11 @@ function sourceOf(file: string, folder: string, positions: Positions): ConfigSou
   };
 }
 
+function problem(kind: ProblemKind, message: string, position: Position, place: Path = []): Problem {
+  return { kind, message, path: place, ...position };
+}
+
 function fileError(error: unknown, name: string, position: Position, place: Path): unknown {
   if (!(error instanceof FileProblem)) return error;
-  const kind: ProblemKind = "file";
-  return new ConfigError([{ kind, message: `${name} ${error.message}`, path: place, ...position }]);
+  return new ConfigError([problem("file", `${name} ${error.message}`, position, place)]);
 }

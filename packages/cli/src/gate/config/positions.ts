@@ -1,4 +1,4 @@
-import type { Document, LineCounter, Node, Pair } from "yaml";
+import type { Document, LineCounter, Pair } from "yaml";
 import { isAlias, isCollection, isMap, isScalar, isSeq } from "yaml";
 import type { Position } from "../finding.ts";
 
@@ -86,6 +86,6 @@ export class Positions {
 }
 
 function offsetOf(node: unknown): number | undefined {
-  if (isScalar(node) || isCollection(node) || isAlias(node)) return (node as Node).range?.[0];
+  if (isScalar(node) || isCollection(node) || isAlias(node)) return node.range?.[0];
   return undefined;
 }
