@@ -73,7 +73,9 @@ function panelOf({ meta }: Alert, panel: AlertPanel, variables: AlertVariables, 
       overrides: [],
     },
     options: { legend: { displayMode: "list", placement: "bottom" }, tooltip: { mode: "multi", sort: "desc" } },
-    targets: [{ refId: "A", datasource, expr: `topk(${mostSeries}, ${panel.expr(variables)})`, legendFormat: "__auto" }],
+    targets: [
+      { refId: "A", datasource, expr: `topk(${mostSeries}, ${panel.expr(variables)})`, legendFormat: "__auto" },
+    ],
   };
 }
 

@@ -83,7 +83,11 @@ function selectorOf(expression: Expression, node: SyntaxNode): Selector {
   }
   for (const each of list?.getChildren("QuotedLabelName") ?? []) metric ??= unquoted(textOf(expression, each));
   const named = matchers.find(({ label, operator }) => label === "__name__" && operator === "=");
-  return { node, metric: metric ?? named?.value ?? null, matchers: matchers.filter(({ label }) => label !== "__name__") };
+  return {
+    node,
+    metric: metric ?? named?.value ?? null,
+    matchers: matchers.filter(({ label }) => label !== "__name__"),
+  };
 }
 
 function matcherOf(expression: Expression, node: SyntaxNode, nameKind: string): Matcher | null {
@@ -133,7 +137,9 @@ export function bare(node: SyntaxNode): SyntaxNode {
 }
 
 /** The two sides of a binary operation and what is done with them, such as `Div`, `Gtr` or `And`. */
-export function sidesOf(node: SyntaxNode): { readonly left: SyntaxNode; readonly operator: string; readonly right: SyntaxNode } | null {
+export function sidesOf(
+  node: SyntaxNode,
+): { readonly left: SyntaxNode; readonly operator: string; readonly right: SyntaxNode } | null {
   if (node.name !== "BinaryExpr") return null;
   const [left, operator] = [node.firstChild, node.firstChild?.nextSibling];
   const right = node.lastChild;

@@ -34,7 +34,10 @@ export function promtoolTests(alerts: readonly Alert[], variables: AlertVariable
     ),
   }));
   const head = "# Written by `snowshed gate rules build`. Run: promtool test rules <this file>\n";
-  return head + stringify({ rule_files: [rules], evaluation_interval: "1m", tests }, { lineWidth: 0, aliasDuplicateObjects: false });
+  return (
+    head +
+    stringify({ rule_files: [rules], evaluation_interval: "1m", tests }, { lineWidth: 0, aliasDuplicateObjects: false })
+  );
 }
 
 /** What a failure of promtool is about, by the name of the test, the alert and the time it tells. */

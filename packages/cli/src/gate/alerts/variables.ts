@@ -1,5 +1,5 @@
 import type { Preset } from "../config/presets/preset.ts";
-import { nearest } from "./nearest.ts";
+import { didYouMean } from "../nearest.ts";
 
 /** The numbers in the expressions. `alerts.vars` of a configuration sets them by these names. */
 export interface AlertVariables {
@@ -90,8 +90,7 @@ export function resolveVariables(
 
 function problemOf(name: string, value: unknown): string | null {
   if (!Object.hasOwn(alertVariables, name)) {
-    const meant = nearest(name, Object.keys(alertVariables));
-    return `there is no variable ${name}${meant === null ? "" : `; did you mean ${meant}?`}`;
+    return `there is no variable ${name}${didYouMean(name, Object.keys(alertVariables))}`;
   }
   const { min, max, integer } = alertVariables[name as keyof AlertVariables];
   const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;

@@ -1,10 +1,9 @@
 import type { Alert } from "../../../alerts/alert.ts";
 import { defineAlert } from "../../../alerts/alert.ts";
-import { growing, sides } from "../../../alerts/fixtures.ts";
+import { growing } from "../../../alerts/fixtures.ts";
 
 const metric = "etcd_server_leader_changes_seen_total";
 const labels = { job: "etcd", instance: "etcd-1:2379" };
-const forMinutes = 0;
 const value = `increase(${metric}[15m])`;
 
 export const etcdLeaderChanges: Alert = defineAlert({
@@ -19,14 +18,16 @@ export const etcdLeaderChanges: Alert = defineAlert({
     fix: "Move etcd to a disk of its own with a low fsync latency; look for a neighbour that writes, and for a worn SSD.",
   },
   expr: (variables) => `${value} >= ${variables.etcdLeaderChanges}`,
-  forMinutes,
+  forMinutes: 0,
   labels: { severity: "warning" },
   annotations: { summary: "etcd {{ $labels.instance }}: the leader has changed several times" },
   series: ({ etcdLeaderChanges: limit }) => {
     const changes = (share: number) => [growing(metric, labels, (limit / 15) * share)];
-    const cases = sides({ over: changes(1.05), under: changes(0.95), labels, forMinutes });
     // The window has to be full first.
-    return cases.map((each) => ({ ...each, atMinute: 30 }));
+    return [
+      { name: "as many as the limit", input: changes(1.05), atMinute: 30, fires: [labels] },
+      { name: "fewer", input: changes(0.95), atMinute: 30, fires: [] },
+    ];
   },
   panel: {
     expr: () => value,

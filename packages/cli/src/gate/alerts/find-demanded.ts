@@ -1,0 +1,89 @@
+import type { Finding } from "../finding.ts";
+import type { StageNote } from "../run.ts";
+import type { Alert } from "./alert.ts";
+import type { Demand } from "./demands.ts";
+import { demands, demandText } from "./demands.ts";
+import type { LintedFile } from "./lint-files.ts";
+import { findingAt } from "./lint-files.ts";
+import type { Candidate, Probed } from "./probe.ts";
+import { candidatesFor } from "./probe.ts";
+import { runProbes } from "./run-probes.ts";
+import type { AlertVariables } from "./variables.ts";
+
+export interface DemandOptions {
+  readonly stores: ReadonlySet<"etcd" | "redis">;
+  readonly files: readonly LintedFile[];
+  /** Those `rules build` writes; empty when nothing is written. */
+  readonly generated: readonly Alert[];
+  readonly variables: AlertVariables;
+  /** Null when it is not installed. */
+  readonly promtool: string | null;
+  readonly explicit: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface DemandResult {
+  readonly findings: readonly Finding[];
+  readonly notes: readonly StageNote[];
+  /** By the id of the demand: who meets it. */
+  readonly met: Readonly<Record<string, string>>;
+}
+
+/** Whether each alert the article demands is there: generated, or one of the user's own that does the same. */
+export async function findDemanded(options: DemandOptions): Promise<DemandResult> {
+  const { stores, files, generated, variables, promtool, explicit, signal } = options;
+  const findings: Finding[] = [];
+  const notes: StageNote[] = [];
+  const met: Record<string, string> = {};
+  const wanted = demands.filter(({ store }) => stores.has(store));
+  const candidates = new Map(wanted.map((demand) => [demand, candidatesFor(demand, files)]));
+  const all = [...candidates.values()].flat();
+  const probed = promtool === null ? null : await runProbes(promtool, all, variables, signal);
+  const rule = "rules/mandatory-missing";
+  for (const [demand, own] of candidates) {
+    const always = own.filter((candidate) => probed?.get(candidate)?.firesOnGood === true);
+    findings.push(...always.map((candidate) => alwaysFires(candidate)));
+    const written = generated.find(({ meta }) => meta.mandatory === demand.id);
+    const does = own.find((candidate) => isWanted(probed?.get(candidate)));
+    const name = written?.meta.alert ?? does?.rule.name;
+    if (name !== undefined) {
+      met[demand.id] = name;
+      continue;
+    }
+    const unread = own.filter((candidate) => probed?.get(candidate) === undefined);
+    if (unread.length > 0) {
+      const names = unread
+        .map((candidate) => `${candidate.rule.name} (${candidate.file}:${candidate.rule.line})`)
+        .join(", ");
+      const missing = promtool === null;
+      const why = missing ? "promtool is not installed" : "its labels cannot be guessed, or promtool refuses it";
+      const message = `whether ${names} fires when ${demandText(demand, variables)} was not tried: ${why}`;
+      notes.push({ kind: missing && !explicit ? "skipped" : "failed", rule, message });
+      continue;
+    }
+    findings.push(missingOf(demand, own, variables));
+  }
+  return { findings, notes, met };
+}
+
+function isWanted(probed: Probed | undefined): boolean {
+  return probed !== undefined && probed.firesOnBad && !probed.firesOnGood;
+}
+
+function alwaysFires({ rule, file }: Candidate): Finding {
+  const message = `${rule.name} fires on a healthy server`;
+  return findingAt({ rule: "fires-always", message }, { ...rule.at(0), file });
+}
+
+/** At the rule that looks as if it were the one; else at the configuration. */
+function missingOf(demand: Demand, own: readonly Candidate[], variables: AlertVariables): Finding {
+  const [first] = own;
+  const message = `no alert fires when ${demandText(demand, variables)}`;
+  if (first === undefined) return findingAt({ rule: "mandatory-missing", message }, null, ["alerts"]);
+  const names = own.map(({ rule }) => rule.name).join(", ");
+  const place = { ...first.rule.at(0), file: first.file };
+  return findingAt(
+    { rule: "mandatory-missing", message: `${message}: ${names} asks for the metric and does not` },
+    place,
+  );
+}
