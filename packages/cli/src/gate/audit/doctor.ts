@@ -1,0 +1,16 @@
+import process from "node:process";
+import type { DoctorCheck } from "../doctor-check.ts";
+
+/** What this stage can use. */
+export const auditDoctor: readonly DoctorCheck[] = [
+  {
+    name: "/proc/sys",
+    stage: "audit",
+    neededFor: "--live: the kernel settings of this machine",
+    look: () =>
+      Promise.resolve({
+        found: process.platform === "linux" ? "linux" : null,
+        hint: "Linux only; elsewhere give the target's `sysctl -a` as kernel.from",
+      }),
+  },
+];
