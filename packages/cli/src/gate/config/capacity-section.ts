@@ -1,13 +1,10 @@
 import { z } from "zod";
+import type { KneeMethod } from "./knee-methods.ts";
+import { kneeMethods } from "./knee-methods.ts";
 
 export const capacityDrivers = ["redis-benchmark", "autocannon", "k6", "open-loop", "memory"] as const;
 
 export type CapacityDriver = (typeof capacityDrivers)[number];
-
-/** `threshold` is the second method for the driver `memory`: the law of `usl` is about throughput. */
-export const kneeMethods = ["kneedle", "usl", "threshold"] as const;
-
-export type KneeMethod = (typeof kneeMethods)[number];
 
 export interface CapacityConfig {
   /** Part of a plain `snowshed gate`, too. */
