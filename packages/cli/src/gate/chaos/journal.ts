@@ -34,7 +34,12 @@ export function stateFolder(env: Env): string {
 /**
  * Writes what undoes a fault, before the fault: it is on the disk when this resolves. Resolves with the name of the file.
  */
-export async function writeJournal(folder: string, experiment: string, description: string, steps: readonly Undo[]): Promise<string> {
+export async function writeJournal(
+  folder: string,
+  experiment: string,
+  description: string,
+  steps: readonly Undo[],
+): Promise<string> {
   await makeFolder(folder, 0o700);
   const file = path.join(folder, `${experiment}-${process.pid}-${Date.now()}.journal`);
   const own = { pid: process.pid, startTime: startTime(process.pid) ?? "" };
@@ -96,12 +101,15 @@ function toEntry(input: unknown): JournalEntry {
 export async function listJournals(folder: string): Promise<readonly string[]> {
   try {
     const names = (await readdir(folder)).filter((name) => name.endsWith(".journal"));
-    const timeOf = (name: string): number => Number(/-(\d+)\.journal$/.exec(name)?.[1] ?? 0);
     return names.toSorted((a, b) => timeOf(a) - timeOf(b)).map((name) => path.join(folder, name));
   } catch (error) {
     if (systemCode(error) === "ENOENT") return [];
     throw error;
   }
+}
+
+function timeOf(name: string): number {
+  return Number(/-(\d+)\.journal$/.exec(name)?.[1] ?? 0);
 }
 
 export interface Healed {

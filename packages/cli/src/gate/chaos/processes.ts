@@ -26,9 +26,10 @@ export function startTime(pid: number): string | null {
 
 /** A process that a fault may never be injected into: the first of all, this one, and what started it. */
 export function checkProcess(pid: number): void {
-  if (!Number.isSafeInteger(pid) || pid <= 1) throw new ChaosRefusal(`${pid} is no process that a fault may be injected into`);
+  if (!Number.isSafeInteger(pid) || pid <= 1)
+    throw new ChaosRefusal(`${pid} is no process that a fault may be injected into`);
   if (pid === process.pid || pid === process.ppid) throw new ChaosRefusal(`the process ${pid} runs this gate`);
-  if (startTime(pid) === null) throw new ChaosRefusal(`there is no process ${pid}`);
+  if (startTime(pid) === null) throw new Error(`there is no process ${pid}`);
 }
 
 /** The process that listens at a port of this machine. Linux only. */
@@ -41,11 +42,11 @@ export function listenerOf(endpoint: Endpoint): number {
       if (state === "0A" && port === endpoint.port && inode !== undefined) inodes.add(`socket:[${inode}]`);
     }
   }
-  if (inodes.size === 0) throw new ChaosRefusal(`nothing listens at ${endpointText(endpoint)} on this machine`);
+  if (inodes.size === 0) throw new Error(`nothing listens at ${endpointText(endpoint)} on this machine`);
   for (const name of readdirSync("/proc")) {
     if (/^\d+$/.test(name) && holdsOne(`/proc/${name}/fd`, inodes)) return Number(name);
   }
-  throw new ChaosRefusal(`the process that listens at ${endpointText(endpoint)} belongs to another user`);
+  throw new Error(`the process that listens at ${endpointText(endpoint)} belongs to another user`);
 }
 
 function holdsOne(folder: string, inodes: ReadonlySet<string>): boolean {

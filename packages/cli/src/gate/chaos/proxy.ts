@@ -167,10 +167,7 @@ export class FaultProxy {
   }
 
   #isHeld(connection: Connection): boolean {
-    return this.toxics.some(
-      (toxic) =>
-        toxic.type === "black_hole" && (connection.drawn.get(toxic.name) ?? false),
-    );
+    return this.toxics.some((toxic) => toxic.type === "black_hole" && (connection.drawn.get(toxic.name) ?? false));
   }
 
   /** What a toxic does to the connections that are there. */
@@ -199,7 +196,8 @@ export class FaultProxy {
       // Without a time, Toxiproxy's own drops what came meanwhile. Here the connection ends instead.
       const isKilled = gone.some(
         ({ name, type, attributes }) =>
-          (connection.drawn.get(name) ?? false) && (type === "timeout" || (type === "black_hole" && attributes["kill"]! > 0)),
+          (connection.drawn.get(name) ?? false) &&
+          (type === "timeout" || (type === "black_hole" && attributes["kill"]! > 0)),
       );
       if (isKilled || connection.isBroken) connection.end();
       else {

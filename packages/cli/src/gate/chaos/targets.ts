@@ -13,11 +13,13 @@ export class ChaosRefusal extends Error {
 /** `host:port`, `[::1]:port`. */
 export function toEndpoint(text: unknown, what: string): Endpoint {
   const [, bracketed, plain, digits] =
-    (typeof text === "string" && /^(?:\[([^\]]+)\]|([^:[\]\s/]+)):(\d{1,5})$/.exec(text)) || [];
+    /^(?:\[([^\]]+)\]|([^:[\]\s/]+)):(\d{1,5})$/.exec(typeof text === "string" ? text : "") ?? [];
   const host = bracketed ?? plain;
   const port = Number(digits);
   if (host === undefined || !(port >= 0 && port <= 65_535)) {
-    throw new ChaosRefusal(`${what} must be host:port, such as 127.0.0.1:6379; it is ${JSON.stringify(text) ?? "missing"}`);
+    throw new ChaosRefusal(
+      `${what} must be host:port, such as 127.0.0.1:6379; it is ${JSON.stringify(text) ?? "missing"}`,
+    );
   }
   // A name of this machine by its number: what it stands for elsewhere is not ours to follow.
   return { host: host === "localhost" ? "127.0.0.1" : host, port };

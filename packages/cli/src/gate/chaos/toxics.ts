@@ -12,7 +12,7 @@ export interface Toxic {
 }
 
 /** The attributes of each type, with their defaults. Times are milliseconds, `rate` is kilobytes per second. */
-const attributesOf = {
+const attributesOf: Readonly<Record<ToxicType, Readonly<Record<string, number>>>> = {
   latency: { latency: 0, jitter: 0 },
   bandwidth: { rate: 0 },
   slow_close: { delay: 0 },
@@ -29,9 +29,20 @@ const attributesOf = {
   half_open: {},
   /** The server is connected so much later, and what the client sends at first waits for it. */
   connect_latency: { latency: 0 },
-} as const satisfies Readonly<Record<string, Readonly<Record<string, number>>>>;
+};
 
-export type ToxicType = keyof typeof attributesOf;
+export type ToxicType =
+  | "latency"
+  | "bandwidth"
+  | "slow_close"
+  | "timeout"
+  | "reset_peer"
+  | "slicer"
+  | "limit_data"
+  | "loss"
+  | "black_hole"
+  | "half_open"
+  | "connect_latency";
 
 /** Something a user of the proxy asked for that cannot be; `status` is the one of HTTP. */
 export class ProxyError extends Error {

@@ -32,7 +32,8 @@ export class ToxiproxyApi {
 
   /** Resolves with where it listens. Port 0: a free one. */
   async listen(endpoint: Endpoint): Promise<Endpoint> {
-    if (!isLoopback(endpoint.host)) throw new ChaosRefusal("the API listens on loopback only: who reaches it can break things");
+    if (!isLoopback(endpoint.host))
+      throw new ChaosRefusal("the API listens on loopback only: who reaches it can break things");
     this.#server.listen(endpoint);
     await once(this.#server, "listening");
     return { host: endpoint.host, port: (this.#server.address() as AddressInfo).port };
@@ -169,8 +170,11 @@ export class ToxiproxyApi {
 
   async #add(body: unknown): Promise<object> {
     const given = objectOf(body);
-    const { name, upstream, listen = "127.0.0.1:0", enabled = true } = given as Readonly<Record<string, unknown>>;
-    for (const [field, value] of [["name", name], ["upstream", upstream]] as const) {
+    const { name, upstream, listen = "127.0.0.1:0", enabled = true } = given;
+    for (const [field, value] of [
+      ["name", name],
+      ["upstream", upstream],
+    ] as const) {
       if (value === undefined || value === "") throw new ProxyError(`missing required field: ${field}`, 400);
     }
     if (!isName(name)) throw new ProxyError("bad request body: name", 400);

@@ -57,7 +57,9 @@ async function undoByProgram(
   if (check === undefined || isGone) return null;
   const state = await runProgram(program, check.args, { env, timeoutMs: 60_000 });
   const holds = check.says === null ? state.code !== 0 : state.stdout.includes(check.says);
-  return holds ? null : `${program} ${args.join(" ")} was answered, and the fault is still there: ${failureText(state)}`;
+  return holds
+    ? null
+    : `${program} ${args.join(" ")} was answered, and the fault is still there: ${failureText(state)}`;
 }
 
 async function undoByRequest({ method, url }: Extract<Undo, { kind: "http" }>): Promise<string | null> {

@@ -11,7 +11,10 @@ const [file = "", time = "0"] = process.argv.slice(2);
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
 
 await new Promise<void>((resolve) => {
-  process.stdin.on("end", resolve).on("error", () => resolve()).resume();
+  process.stdin
+    .on("end", resolve)
+    .on("error", () => resolve())
+    .resume();
   setTimeout(resolve, Math.min(Number(time), 2 ** 31 - 1));
   process.stdout.on("error", () => {});
   process.stdout.write("ready\n");

@@ -9,13 +9,19 @@ export interface Watchdog {
 }
 
 /** The program of the child: what is built, also when this runs from the source. */
-const program = fileURLToPath(new URL(import.meta.url.replace("/src/", "/dist/").replace(/watchdog\.[jt]s$/, "watchdog-main.js")));
+const program = fileURLToPath(
+  new URL(import.meta.url.replace("/src/", "/dist/").replace(/watchdog\.[jt]s$/, "watchdog-main.js")),
+);
 
 /**
  * Starts a process that takes a fault back when this one has been killed, or after `ms`. Resolves when it watches.
  * @throws Error when it cannot be started: then nothing is to be injected.
  */
-export async function startWatchdog(journal: string, ms: number, env: Readonly<Record<string, string | undefined>>): Promise<Watchdog> {
+export async function startWatchdog(
+  journal: string,
+  ms: number,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Watchdog> {
   // In a group of its own: a signal for this process and its children does not reach it.
   const child = spawn(process.execPath, [program, journal, String(Math.ceil(ms))], {
     detached: true,
@@ -26,8 +32,14 @@ export async function startWatchdog(journal: string, ms: number, env: Readonly<R
   const gone = once(child, "close");
   gone.catch(() => {});
   const isReady = await Promise.race([
-    once(child.stdout, "data").then(() => true, () => false),
-    gone.then(() => false, () => false),
+    once(child.stdout, "data").then(
+      () => true,
+      () => false,
+    ),
+    gone.then(
+      () => false,
+      () => false,
+    ),
     new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 20_000).unref()),
   ]);
   if (!isReady) {

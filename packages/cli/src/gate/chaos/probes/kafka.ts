@@ -1,0 +1,163 @@
+import { createRequire } from "node:module";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { ChaosRefusal } from "../targets.ts";
+import { probeFields } from "./fields.ts";
+import type { Probe, ProbeContext, ProbeFactory, Sample } from "./probe.ts";
+import { timed } from "./probe.ts";
+
+/** What is needed of the admin client of kafkajs. */
+interface Admin {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  fetchOffsets(options: { groupId: string; topics: string[] }): Promise<readonly TopicOffsets[]>;
+  fetchTopicOffsets(topic: string): Promise<readonly { readonly high: string }[]>;
+  describeGroups(
+    groups: string[],
+  ): Promise<{ readonly groups: readonly { readonly state: string; readonly members: readonly unknown[] }[] }>;
+}
+
+interface TopicOffsets {
+  readonly partitions: readonly { readonly offset: string }[];
+}
+
+interface Kafkajs {
+  readonly Kafka: new (options: object) => { admin(options: object): Admin };
+  readonly logLevel: { readonly NOTHING: number };
+}
+
+/** The client is the user's: the gate itself depends on none. */
+export async function loadKafkajs(folder: string): Promise<Kafkajs | null> {
+  try {
+    const file = createRequire(path.join(folder, "snowshed.yaml")).resolve("kafkajs");
+    return moduleOf(await import(pathToFileURL(file).href));
+  } catch {
+    // Not beside the configuration: perhaps beside this program.
+  }
+  const name = "kafkajs";
+  return import(name).then(moduleOf, () => null);
+}
+
+function moduleOf(loaded: unknown): Kafkajs {
+  const { default: inner } = loaded as { readonly default?: Kafkajs };
+  return inner ?? (loaded as Kafkajs);
+}
+
+interface Group {
+  readonly group: string;
+  readonly topic: string;
+  readonly overMs: number;
+  readonly timeoutMs: number;
+  readonly connected: (signal: AbortSignal) => Promise<Admin>;
+  readonly close: () => Promise<void>;
+}
+
+function groupOf(config: Readonly<Record<string, unknown>>, { folder }: ProbeContext, needsTopic: boolean): Group {
+  const fields = probeFields(config);
+  const brokers = fields.texts("brokers");
+  const group = fields.text("group");
+  const topic = needsTopic ? fields.text("topic") : (fields.optionalText("topic") ?? "");
+  // The clients of Kafka commit every five seconds unless they are told otherwise.
+  const overMs = fields.number("overMs", 5000);
+  const timeoutMs = fields.number("timeoutMs", 30_000);
+  fields.end();
+  if (brokers === undefined) throw new ChaosRefusal(`probe ${String(config["probe"])}: brokers is missing`);
+  let admin: Admin | null = null;
+  const close = async (): Promise<void> => {
+    const last = admin;
+    admin = null;
+    await last?.disconnect().catch(() => {});
+  };
+  const connected = async (): Promise<Admin> => {
+    if (admin !== null) return admin;
+    const kafkajs = await loadKafkajs(folder);
+    if (kafkajs === null) throw new Error("kafkajs is not installed: npm install kafkajs");
+    const kafka = new kafkajs.Kafka({
+      brokers,
+      clientId: "snowshed-gate",
+      logLevel: kafkajs.logLevel.NOTHING,
+      connectionTimeout: Math.min(timeoutMs, 10_000),
+      requestTimeout: timeoutMs,
+    });
+    const made = kafka.admin({ retry: { retries: 3, initialRetryTime: 200, maxRetryTime: 1000 } });
+    await made.connect();
+    admin = made;
+    return made;
+  };
+  return { group, topic, overMs, timeoutMs, connected, close };
+}
+
+/** Up to where the group has confirmed, over all partitions. */
+async function committed(admin: Admin, { group, topic }: Group): Promise<number> {
+  const [found] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
+  return sum((found?.partitions ?? []).map(({ offset }) => offset));
+}
+
+function sum(offsets: readonly string[]): number {
+  return offsets.reduce((total, offset) => total + Math.max(0, Number(offset)), 0);
+}
+
+function probeOf(
+  kind: string,
+  group: Group,
+  sample: (admin: Admin, signal: AbortSignal) => Promise<readonly [number, string]>,
+): Probe {
+  return {
+    name: `${kind} ${group.group}`,
+    sample: async (signal): Promise<Sample> => {
+      let value: number | null = null;
+      const result = await timed(group.timeoutMs + group.overMs, signal, async (both) => {
+        const [number, text] = await sample(await group.connected(both), both);
+        value = number;
+        return text;
+      });
+      // A connection that broke is of no use any more.
+      if (!result.ok) await group.close();
+      return result.ok ? { ...result, value } : result;
+    },
+    close: group.close,
+  };
+}
+
+/** `consumer-progress`: messages that the group confirms per second, over `overMs`. The value is that rate; 0 fails. */
+export const progressProbe: ProbeFactory = (config, context) => {
+  const group = groupOf(config, context, true);
+  return probeOf("consumer-progress", group, async (admin, signal) => {
+    const before = await committed(admin, group);
+    const start = performance.now();
+    await sleep(group.overMs, undefined, { signal });
+    const count = (await committed(admin, group)) - before;
+    const perSecond = (count * 1000) / (performance.now() - start);
+    if (count <= 0) throw new Error(`nothing was confirmed in ${group.overMs} ms, at ${before}`);
+    return [perSecond, `${count} confirmed (${perSecond.toFixed(1)} per second)`];
+  });
+};
+
+/** `lag-decreasing`: what the group has not confirmed yet is less than `overMs` before, or nothing. The value is the lag. */
+export const lagProbe: ProbeFactory = (config, context) => {
+  const group = groupOf(config, context, true);
+  const lagOf = async (admin: Admin): Promise<number> => {
+    const done = await committed(admin, group);
+    return sum((await admin.fetchTopicOffsets(group.topic)).map(({ high }) => high)) - done;
+  };
+  return probeOf("lag-decreasing", group, async (admin, signal) => {
+    const before = await lagOf(admin);
+    await sleep(group.overMs, undefined, { signal });
+    const after = await lagOf(admin);
+    if (after >= before && after > 0) throw new Error(`the lag went from ${before} to ${after}`);
+    return [after, `the lag went from ${before} to ${after}`];
+  });
+};
+
+/** `group-stable`: the group is not rebalancing, and has members. The value is their number. */
+export const stableProbe: ProbeFactory = (config, context) => {
+  const group = groupOf(config, context, false);
+  return probeOf("group-stable", { ...group, overMs: 0 }, async (admin) => {
+    const { groups } = await admin.describeGroups([group.group]);
+    const { state = "unknown", members = [] } = groups[0] ?? {};
+    if (state !== "Stable" || members.length === 0)
+      throw new Error(`the group is ${state}, with ${members.length} members`);
+    return [members.length, `the group is stable, with ${members.length} members`];
+  });
+};
