@@ -74,9 +74,9 @@ connections:
 # The files of the servers.
 ${files.length === 0 ? "# files:\n#   redis: [deploy/redis.conf]" : `files:\n${files.join("\n")}`}
 
-# Alert rules for Prometheus, made from the numbers above.
-# alerts:
-#   out: deploy/alerts.yml
+# Alert rules for Prometheus: \`snowshed gate rules build\` writes them. With \`lint\` your own files are checked.
+alerts:
+  out: snowshed-alerts.yml
 
 # What is known and accepted, by whom and until when. It is shown in every report.
 # exceptions:
