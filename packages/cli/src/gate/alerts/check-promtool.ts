@@ -5,7 +5,7 @@ import type { Alert } from "./alert.ts";
 import type { LintedFile } from "./lint-files.ts";
 import { findingAt } from "./lint-files.ts";
 import { ruleFile, ruleGroups } from "./prometheus-rules.ts";
-import { findCase, promtoolTests } from "./promtool-tests.ts";
+import { findCase, promtoolParts } from "./promtool-tests.ts";
 import { checkProblems, testFailures } from "./promtool-output.ts";
 import { runPromtool } from "./promtool.ts";
 import { inTemporaryFolder } from "./run-probes.ts";
@@ -41,12 +41,15 @@ export async function testAlerts(
   variables: AlertVariables,
   signal?: AbortSignal,
 ): Promise<Finding[]> {
-  const rules = ruleFile(ruleGroups(alerts, variables));
   const run = await inTemporaryFolder(async (folder) => {
-    const tests = join(folder, "tests.yml");
-    await writeFile(join(folder, "rules.yml"), rules);
-    await writeFile(tests, promtoolTests(alerts, variables, "rules.yml"));
-    return runPromtool(promtool, ["test", "rules", tests], signal);
+    const parts = promtoolParts(alerts, variables);
+    const files = parts.map((_, index) => join(folder, `tests-${index}.yml`));
+    for (const [index, part] of parts.entries()) {
+      const rules = `rules-${index}.yml`;
+      await writeFile(join(folder, rules), ruleFile(ruleGroups(part.alerts, variables)));
+      await writeFile(files[index]!, part.tests(rules));
+    }
+    return runPromtool(promtool, ["test", "rules", ...files], signal);
   });
   if (run.ok) return [];
   const failures = testFailures(run.output);

@@ -14,6 +14,8 @@ export interface Demand {
   readonly what: string;
   bad(labels: Labels, variables: AlertVariables): readonly FixtureSeries[];
   good(labels: Labels, variables: AlertVariables): readonly FixtureSeries[];
+  /** Where a limit is not set at all; a rule that fires then never stops. */
+  unset?(labels: Labels): readonly FixtureSeries[];
 }
 
 function ofDisk(id: Mandatory, metric: string, what: string, limit: (variables: AlertVariables) => number): Demand {
@@ -56,6 +58,7 @@ export const demands: readonly Demand[] = [
     what: "Redis uses more of maxmemory than",
     bad: (labels, { redisMemoryRatio }) => ofMemory(labels, Math.min(redisMemoryRatio + 0.01, 0.999)),
     good: (labels, { redisMemoryRatio }) => ofMemory(labels, redisMemoryRatio * 0.4),
+    unset: (labels) => [steady("redis_memory_used_bytes", labels, 1e6), steady("redis_memory_max_bytes", labels, 0)],
   },
 ];
 

@@ -43,6 +43,10 @@ export async function findDemanded(options: DemandOptions): Promise<DemandResult
   for (const [demand, own] of candidates) {
     const always = own.filter((candidate) => probed?.get(candidate)?.firesOnGood === true);
     findings.push(...always.map((candidate) => alwaysFires(candidate)));
+    const unset = own.filter(
+      (candidate) => probed?.get(candidate)?.firesOnUnset === true && !always.includes(candidate),
+    );
+    findings.push(...unset.map((candidate) => firesUnset(candidate)));
     const written = generated.find(({ meta }) => meta.mandatory === demand.id);
     const does = own.find((candidate) => isWanted(probed?.get(candidate)));
     const name = written?.meta.alert ?? does?.rule.name;
@@ -73,6 +77,14 @@ function isWanted(probed: Probed | undefined): boolean {
 function alwaysFires({ rule, file }: Candidate): Finding {
   const message = `${rule.name} fires on a healthy server`;
   return findingAt({ rule: "fires-always", message }, { ...rule.at(0), file });
+}
+
+function firesUnset({ rule, file }: Candidate): Finding {
+  const message = `${rule.name} fires for ever where maxmemory is not set`;
+  return findingAt(
+    { rule: "unguarded-divisor", message, fix: "Compare with (redis_memory_max_bytes > 0)" },
+    { ...rule.at(0), file },
+  );
 }
 
 /** At the rule that looks as if it were the one; else at the configuration. */

@@ -3,6 +3,9 @@ import type { AlertCase, FixtureSeries, Labels } from "./alert.ts";
 /** How many samples after the first: enough for any `for` and any window used here, and for most of a user's own. */
 const samples = 240;
 
+/** Minutes beside `for`, until a window of five is full. */
+export const settled = 6;
+
 /** `name{label="value"}` as promtool reads it. */
 export function seriesName(metric: string, labels: Labels): string {
   const pairs = Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
@@ -66,7 +69,7 @@ interface Sides {
 
 /** The three cases of a limit: beyond it for long enough, beyond it but not yet for long enough, and within it. */
 export function sides({ over, under, labels, forMinutes }: Sides): AlertCase[] {
-  const late = forMinutes + 10;
+  const late = forMinutes + settled;
   const cases: AlertCase[] = [
     { name: "beyond the limit", input: over, atMinute: late, fires: [labels] },
     { name: "within the limit", input: under, atMinute: late, fires: [] },
@@ -86,8 +89,8 @@ function text(value: number): string {
 export function absence(metric: string, labels: Labels, forMinutes: number): AlertCase[] {
   const present = steady(metric, labels, 1);
   return [
-    { name: "there is none", input: [], atMinute: forMinutes + 10, fires: [{}] },
-    { name: "there is one", input: [present], atMinute: forMinutes + 10, fires: [] },
+    { name: "there is none", input: [], atMinute: forMinutes + settled, fires: [{}] },
+    { name: "there is one", input: [present], atMinute: forMinutes + settled, fires: [] },
     { name: "not for long enough", input: [], atMinute: forMinutes - 1, fires: [] },
   ];
 }

@@ -20,6 +20,7 @@ export interface Candidate {
 export interface Probed {
   readonly firesOnBad: boolean;
   readonly firesOnGood: boolean;
+  readonly firesOnUnset: boolean;
 }
 
 interface SourceFile {
@@ -147,18 +148,18 @@ export function probeFiles(
     const key = JSON.stringify([demand.id, labels]);
     byInput.set(key, [...(byInput.get(key) ?? []), index]);
   }
-  const tests = [...byInput.values()].flatMap((indexes) =>
-    (["bad", "good"] as const).map((side) => {
-      const { demand, labels } = candidates[indexes[0]!]!;
-      const expected = indexes.map((index) => ({
-        eval_time: `${judgedAt(candidates[index]!)}m`,
-        alertname: `Probe${index}`,
-        exp_alerts: [],
-      }));
-      const name = side;
-      return { interval: "1m", name, input_series: demand[side](labels ?? {}, variables), alert_rule_test: expected };
-    }),
-  );
+  const tests = [...byInput.values()].flatMap((indexes) => {
+    const { demand, labels } = candidates[indexes[0]!]!;
+    const expected = indexes.map((index) => ({
+      eval_time: `${judgedAt(candidates[index]!)}m`,
+      alertname: `Probe${index}`,
+      exp_alerts: [],
+    }));
+    return (["bad", "good", "unset"] as const).flatMap((name) => {
+      const input = demand[name]?.(labels ?? {}, variables);
+      return input === undefined ? [] : [{ interval: "1m", name, input_series: input, alert_rule_test: expected }];
+    });
+  });
   return { rules: { groups }, tests: { rule_files: [rulesFile], evaluation_interval: "1m", tests } };
 }
 

@@ -21,7 +21,25 @@ interface Test {
 
 /** Unit tests for `promtool test rules`: every case of every alert. `rules` is found from the folder of the tests. */
 export function promtoolTests(alerts: readonly Alert[], variables: AlertVariables, rules: string): string {
-  const tests = testsOf(alerts, variables).map(({ name, fixtures }) => ({
+  return testFile(testsOf(alerts, variables), rules);
+}
+
+/**
+ * The same in parts, each with the alerts it is about: promtool evaluates every rule of a file in each of its tests, and
+ * most of that is for nothing.
+ */
+export function promtoolParts(
+  alerts: readonly Alert[],
+  variables: AlertVariables,
+): readonly { readonly alerts: readonly Alert[]; readonly tests: (rules: string) => string }[] {
+  return testsOf(alerts, variables).map((each) => ({
+    alerts: [...new Set(each.fixtures.map(({ alert }) => alert))],
+    tests: (rules) => testFile([each], rules),
+  }));
+}
+
+function testFile(tests: readonly Test[], rules: string): string {
+  const written = tests.map(({ name, fixtures }) => ({
     interval: "1m",
     name,
     input_series: fixtures.flatMap(({ input }) => input),
@@ -34,10 +52,8 @@ export function promtoolTests(alerts: readonly Alert[], variables: AlertVariable
     ),
   }));
   const head = "# Written by `snowshed gate rules build`. Run: promtool test rules <this file>\n";
-  return (
-    head +
-    stringify({ rule_files: [rules], evaluation_interval: "1m", tests }, { lineWidth: 0, aliasDuplicateObjects: false })
-  );
+  const file = { rule_files: [rules], evaluation_interval: "1m", tests: written };
+  return head + stringify(file, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
 /** What a failure of promtool is about, by the name of the test, the alert and the time it tells. */
@@ -64,13 +80,21 @@ function minutes(time: string): number {
 /** promtool evaluates every rule in every test: a test for each case would take it ten times as long. */
 function testsOf(alerts: readonly Alert[], variables: AlertVariables): Test[] {
   const tests: { fixtures: Fixture[]; metrics: Set<string> }[] = [];
-  for (const fixture of alerts.flatMap((alert) => fixturesOf(alert, variables))) {
+  // All rules are evaluated up to the last minute of a test: the long ones go together.
+  const fixtures = alerts
+    .flatMap((alert) => fixturesOf(alert, variables))
+    .toSorted((a, b) => lastMinute(b) - lastMinute(a));
+  for (const fixture of fixtures) {
     let place = tests.find(({ metrics }) => ![...fixture.metrics].some((metric) => metrics.has(metric)));
     if (place === undefined) tests.push((place = { fixtures: [], metrics: new Set() }));
     place.fixtures.push(fixture);
     for (const metric of fixture.metrics) place.metrics.add(metric);
   }
-  return tests.map(({ fixtures }, index) => ({ name: `series ${index + 1}`, fixtures }));
+  return tests.map((test, index) => ({ name: `series ${index + 1}`, fixtures: test.fixtures }));
+}
+
+function lastMinute({ cases }: Fixture): number {
+  return Math.max(...cases.map(({ atMinute }) => atMinute));
 }
 
 function fixturesOf(alert: Alert, variables: AlertVariables): Fixture[] {

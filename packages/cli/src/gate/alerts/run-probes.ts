@@ -59,7 +59,11 @@ async function probe(
   return new Map(
     candidates.map((candidate, index) => [
       candidate,
-      { firesOnBad: fired.has(`bad Probe${index}`), firesOnGood: fired.has(`good Probe${index}`) },
+      {
+        firesOnBad: fired.has(`bad Probe${index}`),
+        firesOnGood: fired.has(`good Probe${index}`),
+        firesOnUnset: fired.has(`unset Probe${index}`),
+      },
     ]),
   );
 }

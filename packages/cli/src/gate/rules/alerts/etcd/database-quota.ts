@@ -1,7 +1,7 @@
 import type { Alert } from "../../../alerts/alert.ts";
 import { defineAlert } from "../../../alerts/alert.ts";
 import { ratioOf } from "../../../alerts/expressions.ts";
-import { sides, steady } from "../../../alerts/fixtures.ts";
+import { settled, sides, steady } from "../../../alerts/fixtures.ts";
 
 const labels = { job: "etcd", instance: "etcd-1:2379" };
 const forMinutes = 10;
@@ -33,7 +33,7 @@ export const etcdDatabaseQuota: Alert = defineAlert({
           steady("etcd_mvcc_db_total_size_in_bytes", labels, 1000),
           steady("etcd_server_quota_backend_bytes", labels, 0),
         ],
-        atMinute: forMinutes + 10,
+        atMinute: forMinutes + settled,
         fires: [],
       },
     ];

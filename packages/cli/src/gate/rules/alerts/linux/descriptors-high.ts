@@ -1,7 +1,7 @@
 import type { Alert } from "../../../alerts/alert.ts";
 import { defineAlert } from "../../../alerts/alert.ts";
 import { ratioOf } from "../../../alerts/expressions.ts";
-import { sides, steady } from "../../../alerts/fixtures.ts";
+import { settled, sides, steady } from "../../../alerts/fixtures.ts";
 
 const labels = { job: "node", instance: "host-1:9100" };
 const forMinutes = 5;
@@ -30,7 +30,7 @@ export const linuxDescriptorsHigh: Alert = defineAlert({
       {
         name: "no limit is set",
         input: [steady("node_filefd_allocated", labels, 1000), steady("node_filefd_maximum", labels, 0)],
-        atMinute: forMinutes + 10,
+        atMinute: forMinutes + settled,
         fires: [],
       },
     ];

@@ -1,7 +1,7 @@
 import type { Alert } from "../../../alerts/alert.ts";
 import { defineAlert } from "../../../alerts/alert.ts";
 import { ratioOf } from "../../../alerts/expressions.ts";
-import { sides, steady } from "../../../alerts/fixtures.ts";
+import { settled, sides, steady } from "../../../alerts/fixtures.ts";
 
 const labels = { job: "api", instance: "api-1:9464" };
 const forMinutes = 5;
@@ -32,7 +32,7 @@ export const linuxProcessDescriptorsHigh: Alert = defineAlert({
       {
         name: "no limit is set",
         input: [steady("process_open_fds", labels, 1000), steady("process_max_fds", labels, 0)],
-        atMinute: forMinutes + 10,
+        atMinute: forMinutes + settled,
         fires: [],
       },
     ];

@@ -1,7 +1,7 @@
 import type { Alert } from "../../../alerts/alert.ts";
 import { defineAlert } from "../../../alerts/alert.ts";
 import { ratioOf } from "../../../alerts/expressions.ts";
-import { sides, steady } from "../../../alerts/fixtures.ts";
+import { settled, sides, steady } from "../../../alerts/fixtures.ts";
 
 const labels = { job: "redis", instance: "redis-1:9121" };
 const forMinutes = 5;
@@ -32,7 +32,7 @@ export const redisMemoryHigh: Alert = defineAlert({
       {
         name: "no limit is set",
         input: [steady("redis_memory_used_bytes", labels, 1000), steady("redis_memory_max_bytes", labels, 0)],
-        atMinute: forMinutes + 10,
+        atMinute: forMinutes + settled,
         fires: [],
       },
     ];

@@ -24,7 +24,6 @@ export const snowshedLeakedTasks: Alert = defineAlert({
   series: () => [
     { name: "one more than before", input: [once(metric, labels, 10)], atMinute: 15, fires: [labels] },
     { name: "the same as before", input: [steady(metric, labels, 7)], atMinute: 15, fires: [] },
-    { name: "long ago", input: [once(metric, labels, 10)], atMinute: 75, fires: [] },
   ],
   panel: {
     expr: () => value,

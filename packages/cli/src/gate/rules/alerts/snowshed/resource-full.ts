@@ -1,7 +1,7 @@
 import type { Alert } from "../../../alerts/alert.ts";
 import { defineAlert } from "../../../alerts/alert.ts";
 import { ratioOf } from "../../../alerts/expressions.ts";
-import { sides, steady } from "../../../alerts/fixtures.ts";
+import { settled, sides, steady } from "../../../alerts/fixtures.ts";
 
 const labels = { job: "api", instance: "api-1:9464", kind: "pool", name: "database" };
 const forMinutes = 10;
@@ -32,7 +32,7 @@ export const snowshedResourceFull: Alert = defineAlert({
     ];
     return [
       ...sides({ over: used(1.005, 1), under: used(0.95, 1), labels, forMinutes }),
-      { name: "nobody waits", input: used(1.005, 0), atMinute: forMinutes + 10, fires: [] },
+      { name: "nobody waits", input: used(1.005, 0), atMinute: forMinutes + settled, fires: [] },
     ];
   },
   panel: {
