@@ -73,7 +73,10 @@ function ofSelector(expression: Expression, { node, metric, matchers }: Selector
 function isCompared(expression: Expression, node: SyntaxNode): boolean {
   for (let at: SyntaxNode | null = node.parent; at !== null; at = at.parent) {
     if (at.name === "MatrixSelector" || at.name === "SubqueryExpr") return false;
-    if (at.name === "FunctionCall" && ofPresence.has(functionName(expression, at))) return false;
+    if (at.name === "FunctionCall") {
+      const name = functionName(expression, at);
+      if (ofPresence.has(name) || overRange.test(name)) return false;
+    }
     if (at.name === "AggregateExpr" && /^(?:count|group)\b/i.test(textOf(expression, at))) return false;
     const sides = sidesOf(at);
     // A difference or a share of counters is something else; so is a comparison of two of them.

@@ -199,7 +199,10 @@ class Reader {
   }
 
   #resolved(document: Document.Parsed, node: unknown): Node | undefined {
-    return isAlias(node) ? node.resolve(document) : (node as Node | undefined);
+    if (!isAlias(node)) return node as Node | undefined;
+    const target = node.resolve(document);
+    if (target === undefined) this.#problem(node, "rule-file", `there is no anchor &${node.source}`);
+    return target;
   }
 
   #yamlProblem(message: string, offset: number): void {
