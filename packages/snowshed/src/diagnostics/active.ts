@@ -20,7 +20,20 @@ export function activeMonitor(): Monitor | null {
   return active;
 }
 
+const key = Symbol.for("snowshed.monitor.v1");
+/** How the monitor is stopped that watches now: it may be that of another copy of this package. */
+const place = globalThis as { [key]?: (() => void) | undefined };
+
+/**
+ * Stops the monitor of another copy of the package, if there is one: it would not see any more how tasks end, and take
+ * them for asleep. @internal
+ */
+export function stopOthers(): void {
+  place[key]?.();
+}
+
 /** @internal */
 export function setActiveMonitor(monitor: Monitor | null): void {
   active = monitor;
+  place[key] = monitor === null ? undefined : () => monitor[Symbol.dispose]();
 }

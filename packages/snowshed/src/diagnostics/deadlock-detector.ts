@@ -29,7 +29,7 @@ const mostListed = 100;
  * It looks when Node is about to end by itself: no timer, no connection, nothing that could wake anybody. It does nothing
  * if `process.exitCode` is set already, after `process.exit()`, after an error that nobody caught, and without a monitor.
  * Other listeners of `beforeExit` may still start something: it looks again when that is done, and takes the process for
- * asleep only if nothing has moved in between. In a worker thread it ends the thread.
+ * asleep only if nothing was started and nothing has moved in between. In a worker thread it ends the thread.
  *
  * Disposing of what it returns takes it out.
  *
@@ -46,7 +46,7 @@ export function installDeadlockDetector(options: DeadlockDetectorOptions = {}): 
   checkInteger(exitCode, "exitCode", 1);
   if (exitCode > 255) throw invalidArgument(RangeError, "exitCode", "at most 255", exitCode);
   checkPatterns(ignore, "ignore");
-  let before: ReadonlySet<TaskRecord | WaitRecord> | null = null;
+  let before: Asleep | null = null;
   const onBeforeExit = (): void => {
     const monitor = activeMonitor();
     if (monitor === null || process.exitCode !== undefined) return;
@@ -59,35 +59,55 @@ export function installDeadlockDetector(options: DeadlockDetectorOptions = {}): 
       process.exit(exitCode);
     }
     before = asleep;
-    // Keeps the process for one more turn: then it is about to end again.
-    setImmediate(() => {});
+    const open = openResources();
+    // Keeps the process for one more turn: then it is about to end again, unless another listener has started something.
+    // What that is for, and whether more follows, is seen only when it has come to its end.
+    setImmediate(() => {
+      if (hasMore(openResources(), open)) before = null;
+    });
   };
-  process.on("beforeExit", onBeforeExit);
+  // Before the others: what they start is seen.
+  process.prependListener("beforeExit", onBeforeExit);
   return { [Symbol.dispose]: () => void process.removeListener("beforeExit", onBeforeExit) };
 }
 
-/** The tasks that have not ended, and the waits of nobody who is known. */
-function asleepIn(monitor: Monitor, ignore: readonly NamePattern[]): Set<TaskRecord | WaitRecord> {
-  const asleep = new Set<TaskRecord | WaitRecord>();
-  for (const task of monitor.tasks()) if (!matches(ignore, task.name, task.scope.name)) asleep.add(task);
+/** The tasks that have not ended, each with what it waits for, and the waits of nobody who is known. */
+type Asleep = ReadonlyMap<TaskRecord | WaitRecord, WaitRecord | null>;
+
+function asleepIn(monitor: Monitor, ignore: readonly NamePattern[]): Asleep {
+  const asleep = new Map<TaskRecord | WaitRecord, WaitRecord | null>();
+  for (const task of monitor.tasks()) if (!matches(ignore, task.name, task.scope.name)) asleep.set(task, task.wait);
   for (const wait of monitor.waits()) {
     const { task, resource } = wait;
-    if (task === null && !(resource.isScope && resource.live > 0) && !matches(ignore, resource.name)) asleep.add(wait);
+    if (task === null && !(resource.isScope && resource.live > 0) && !matches(ignore, resource.name))
+      asleep.set(wait, null);
   }
   return asleep;
 }
 
 /** Nobody has ended, come or gone on to another wait. */
-function isSame(before: ReadonlySet<TaskRecord | WaitRecord>, now: ReadonlySet<TaskRecord | WaitRecord>): boolean {
+function isSame(before: Asleep, now: Asleep): boolean {
   if (before.size !== now.size) return false;
-  for (const each of now) if (!before.has(each)) return false;
+  for (const [each, wait] of now) if (before.get(each) !== wait) return false;
   return true;
 }
 
-function report(monitor: Monitor, asleep: ReadonlySet<TaskRecord | WaitRecord>, exitCode: number): void {
-  const tasks = [...asleep].filter((each) => "phase" in each);
+/** How many of each type there are that keep the process alive, or may: a stream of stdout is one of them. */
+function openResources(): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const type of process.getActiveResourcesInfo()) counts.set(type, (counts.get(type) ?? 0) + 1);
+  return counts;
+}
+
+function hasMore(now: ReadonlyMap<string, number>, before: ReadonlyMap<string, number>): boolean {
+  for (const [type, count] of now) if (type !== "Immediate" && count > (before.get(type) ?? 0)) return true;
+  return false;
+}
+
+function report(monitor: Monitor, asleep: Asleep, exitCode: number): void {
+  const tasks = [...asleep.keys()].filter((each) => "phase" in each);
   const waits = new Map<string, number>();
-  for (const each of asleep) {
+  for (const each of asleep.keys()) {
     if (!("phase" in each)) waits.set(each.resource.label, (waits.get(each.resource.label) ?? 0) + 1);
   }
   const message = `all tasks are asleep: ${tasks.length} not ended, and nothing is left that could wake them`;

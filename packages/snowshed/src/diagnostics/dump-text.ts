@@ -1,3 +1,4 @@
+import { plainText } from "./plain-text.ts";
 import type { Profile } from "./profile.ts";
 import type { ResourceSnapshot, Snapshot, TaskSnapshot } from "./snapshot-types.ts";
 
@@ -28,7 +29,7 @@ export function formatDump(snapshot: Snapshot): string {
   for (const { code, message, site, count } of warnings) {
     lines.push("", `${code} ${message}${site === null ? "" : ` (${site})`}${count > 1 ? `, ${count} times` : ""}`);
   }
-  return `${lines.join("\n")}\n`;
+  return textOf(lines);
 }
 
 /**
@@ -48,7 +49,7 @@ export function formatProfile(profile: Profile): string {
     const place = site === null ? "" : ` made at ${site}`;
     lines.push(`${String(count).padStart(7)} ${JSON.stringify(name)} [${state}${on}, ${duration(oldest)}]${place}`);
   }
-  return `${lines.join("\n")}\n`;
+  return textOf(lines);
 }
 
 const what = { task: "task", blocked: "blocked task", leak: "leaked task" } as const;
@@ -93,6 +94,10 @@ function named(id: number, tasks: ReadonlyMap<number, TaskSnapshot>): string {
 function labelOf(resource: ResourceSnapshot | undefined, id: number): string {
   if (resource === undefined) return `resource ${id}`;
   return resource.name === "" ? `${resource.kind} ${id}` : `${resource.kind} ${JSON.stringify(resource.name)}`;
+}
+
+function textOf(lines: readonly string[]): string {
+  return `${lines.map((line) => plainText(line)).join("\n")}\n`;
 }
 
 function plural(count: number, noun: string): string {

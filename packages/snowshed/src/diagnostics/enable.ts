@@ -4,7 +4,7 @@ import type { Duration } from "../duration.ts";
 import { finite, toMillisecondsInRange } from "../duration.ts";
 import { checkInteger, invalidArgument } from "../errors.ts";
 import { hooks, installHooks } from "../hooks.ts";
-import { activeMonitor, setActiveMonitor } from "./active.ts";
+import { activeMonitor, setActiveMonitor, stopOthers } from "./active.ts";
 import { DeadlockWatch } from "./deadlock-watch.ts";
 import { GuardedHooks } from "./guarded-hooks.ts";
 import { LeakWatch } from "./leak-watch.ts";
@@ -44,7 +44,7 @@ const presets: Readonly<Record<Preset, Pick<MonitorPlan, "exact" | "siteEvery">>
 
 /**
  * Begins to watch: tasks, what they wait for and hold, and what goes wrong with them. What was made before is known as
- * far as it still acts: its tasks that run already are not. A monitor that was there is replaced.
+ * far as it still acts: its tasks that run already are not. A monitor that was there is replaced, also that of another copy of the package.
  *
  * - `"production"`: costs some 200 ns a task. The task that acts is known up to its first `await`; of one task in 16, and
  *   of at most 100 a second, is noted where it was made; times of tasks are to the second.
@@ -71,6 +71,7 @@ const presets: Readonly<Record<Preset, Pick<MonitorPlan, "exact" | "siteEvery">>
 export function enable(preset: Preset, options: EnableOptions = {}): Monitor {
   const plan = planOf(preset, options);
   disable();
+  stopOthers();
   const monitor = new Monitor(plan);
   const guarded = new GuardedHooks(monitor.recorder, (error) => {
     monitor[Symbol.dispose]();

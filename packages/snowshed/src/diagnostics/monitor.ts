@@ -144,7 +144,7 @@ export class Monitor implements Disposable {
     if (task.leaked || task.phase === "ended") return;
     task.leaked = true;
     this.leaked++;
-    if (this.leaked > mostLeaked && this.recorder.tasks.has(task)) this.recorder.tasks.remove(task);
+    if (this.leaked > mostLeaked) this.recorder.abandon(task);
   }
 
   /** @internal */
@@ -192,8 +192,12 @@ export class Monitor implements Disposable {
   [Symbol.dispose](): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#cancelTimer?.();
     for (const listener of this.#onStop) listener();
+    try {
+      this.#cancelTimer?.();
+    } catch {
+      // A clock that fails: whatever it still calls finds that this has stopped.
+    }
     this.#watchdog.stop();
     this.recorder.stop();
   }
@@ -201,13 +205,14 @@ export class Monitor implements Disposable {
   #arm(): void {
     if (this.#stopped) return;
     const next = (): void => {
+      if (this.#stopped) return;
       try {
         this.sweep();
+        this.#arm();
       } catch (error) {
         reportFailure("the monitor", error);
-        return this[Symbol.dispose]();
+        this[Symbol.dispose]();
       }
-      this.#arm();
     };
     this.#cancelTimer = this.clock.setTimeout(next, this.#sweepEvery, false);
   }

@@ -6,7 +6,7 @@ import { adopt } from "./adoption.ts";
 import { isResourceHeard, publishMisuse, publishResource, publishTaskEnd, publishTaskStart } from "./channels.ts";
 import { ResourceRecord, TaskRecord, WaitRecord } from "./records.ts";
 import type { Site } from "./site.ts";
-import { captureSite } from "./site.ts";
+import { SiteNotes } from "./site-notes.ts";
 
 export interface RecorderOptions {
   readonly clock: Clock;
@@ -24,8 +24,8 @@ export interface RecorderFindings {
   blockedLoop(task: TaskRecord, ms: number): void;
 }
 
-/** At most so many sites are noted between two sweeps when they are sampled: it is the dearest part of a record. */
-const mostSites = 100;
+/** Waits for what has been collected are kept, and shown, up to so many. */
+const mostLost = 10_000;
 
 /**
  * What the primitives name tasks and waits by, with its record on it: a WeakMap with an entry for each wait would cost the
@@ -53,21 +53,19 @@ export class Recorder implements Hooks {
   keepsPromises = false;
   /** Milliseconds since watching began, as of the last sweep, or later. */
   time = 0;
-  /** Sites whose text is not made yet and that belong to no task. */
-  sites: Site[] = [];
 
   readonly #clock: Clock;
   readonly #origin: number;
   readonly #exact: boolean;
-  readonly #siteEvery: number;
+  readonly #sites: SiteNotes;
   readonly #findings: RecorderFindings;
   readonly #storage: AsyncLocalStorage<TaskRecord> | null;
+  /** Waits of which nobody is left who could end them. */
+  #lost = 0;
   /** Whose body is running right now. */
   #running: TaskRecord | null = null;
   #lastTask = 0;
   #lastResource = 0;
-  #unsited: number;
-  #sitesLeft = mostSites;
   readonly #known = new WeakMap<object, ResourceRecord>();
   /** The resource that was named last, until the next sweep: mostly it is the next one, too. */
   #named: object | null = null;
@@ -83,7 +81,7 @@ export class Recorder implements Hooks {
     this.#clock = options.clock;
     this.#origin = options.clock.now();
     this.#exact = options.exact;
-    this.#siteEvery = this.#unsited = options.siteEvery;
+    this.#sites = new SiteNotes(options.siteEvery);
     this.#findings = findings;
     this.#storage = options.exact ? new AsyncLocalStorage() : null;
     this.#collected = new FinalizationRegistry((resource) => this.#forget(resource));
@@ -110,11 +108,9 @@ export class Recorder implements Hooks {
   /** To be called now and then: lets go of what must not be held for long. */
   sweep(): void {
     this.now();
-    this.#sitesLeft = mostSites;
     this.#granted = this.#calledOff = null;
     this.#named = this.#namedRecord = null;
-    for (const site of this.sites) site.format();
-    this.sites = [];
+    this.#sites.sweep();
   }
 
   /** Ends it: nobody is asked any more which task runs. */
@@ -130,7 +126,7 @@ export class Recorder implements Hooks {
   resourceCreated(resource: object, kind: ResourceKind, name: string | undefined, capacity: number): void {
     const record = new ResourceRecord(++this.#lastResource, kind, name ?? "", capacity);
     this.#enroll(resource, record);
-    if (this.#siteEvery === 1) record.madeAt = this.#note(captureSite(this.resourceCreated));
+    record.madeAt = this.#sites.ofThing(this.resourceCreated);
   }
 
   resourceResized(resource: object, capacity: number): void {
@@ -141,6 +137,7 @@ export class Recorder implements Hooks {
   blocked(resource: object, weight: number, wait: object, patience?: number): void {
     const record = this.#resourceOf(resource, 0);
     const task = this.currentTask;
+    if (this.#lost >= mostLost && task?.wait?.resource.collected === true) this.#drop(task.wait);
     const entry = new WaitRecord(this, record, weight, task, this.#now(), patience);
     if (record.isScope) {
       record.awaited = true;
@@ -191,7 +188,7 @@ export class Recorder implements Hooks {
 
   permitCreated(permit: object, resource: object, weight: number): void {
     const record = this.#resourceOf(resource, 0);
-    const site = this.#siteEvery === 1 ? this.#note(captureSite(this.permitCreated)) : null;
+    const site = this.#sites.ofThing(this.permitCreated);
     record.weak ??= new WeakRef(resource);
     this.#permits.register(permit, { resource: record, weight, site }, permit);
   }
@@ -213,11 +210,7 @@ export class Recorder implements Hooks {
       owner.young = scope;
       this.#list(owner);
     }
-    if (++this.#unsited >= this.#siteEvery && (this.#siteEvery === 1 || this.#sitesLeft > 0)) {
-      this.#unsited = 0;
-      this.#sitesLeft--;
-      record.madeAt = captureSite(this.taskCreated);
-    }
+    record.madeAt = this.#sites.ofTask(this.taskCreated);
   }
 
   taskStarted(task: WatchedTask): void {
@@ -266,9 +259,12 @@ export class Recorder implements Hooks {
       for (let { holding } = record; holding !== null; { holding } = record) holding.resource.disown(holding);
     }
     record.phase = "ended";
-    for (let wait = record.wait; wait !== null; wait = record.wait) {
-      wait.leaveTask();
-      wait.task = null;
+    for (let { wait } = record; wait !== null; { wait } = record) {
+      if (wait.resource.collected && this.#lost >= mostLost) this.#drop(wait);
+      else {
+        wait.leaveTask();
+        wait.task = null;
+      }
     }
     if (this.tasks.has(record)) this.tasks.remove(record);
     this.ended[outcome]++;
@@ -352,14 +348,48 @@ export class Recorder implements Hooks {
     if (this.resources.has(resource)) this.resources.remove(resource);
   }
 
-  #forget(resource: ResourceRecord): void {
-    resource.collected = true;
-    this.#unlistIfIdle(resource);
-    if (resource.isScope && !resource.awaited) this.#findings.notAwaited(resource);
+  /** Lets go of a task that has leaked, and of what only it keeps here: there may be a million of them. */
+  abandon(task: TaskRecord): void {
+    if (task.phase === "ended") return;
+    const { scope } = task;
+    for (let { holding } = task; holding !== null; { holding } = task) holding.resource.disown(holding);
+    for (let { wait } = task; wait !== null; { wait } = task) this.#drop(wait);
+    task.phase = "ended";
+    task.parent = task.promise = null;
+    if (this.tasks.has(task)) this.tasks.remove(task);
+    if (--scope.live > 0) return;
+    // Its end never comes: who waits for it is let go with it.
+    const object = scope.young ?? scope.weak?.deref();
+    scope.young = scope.weak = null;
+    scope.awaited = true;
+    if (object === undefined) this.#forget(scope);
+    else this.#collected.register(object, scope);
   }
 
-  #note(site: Site | null): Site | null {
-    if (site !== null) this.sites.push(site);
-    return site;
+  /** A task that has not gone on to another wait is still shown with this one. */
+  #dropWaits(resource: ResourceRecord): void {
+    for (let wait = resource.waits.head; wait !== null;) {
+      const { after, task } = wait;
+      if (task === null || task.wait !== wait) this.#drop(wait);
+      wait = after;
+    }
+  }
+
+  /** A wait that nobody can end any more. */
+  #drop(wait: WaitRecord): void {
+    const { resource } = wait;
+    wait.lasts = false;
+    if (resource.waits.has(wait)) resource.waits.remove(wait);
+    wait.leaveTask();
+    this.#unlistIfIdle(resource);
+  }
+
+  #forget(resource: ResourceRecord): void {
+    resource.collected = true;
+    // With it went all that could end these waits.
+    if (this.#lost < mostLost) this.#lost += resource.waits.size;
+    else this.#dropWaits(resource);
+    this.#unlistIfIdle(resource);
+    if (resource.isScope && !resource.awaited) this.#findings.notAwaited(resource);
   }
 }

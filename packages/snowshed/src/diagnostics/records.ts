@@ -1,6 +1,7 @@
 import type { QueueNode } from "../concurrency/queue.ts";
 import { Queue } from "../concurrency/queue.ts";
 import type { ResourceKind } from "../hooks.ts";
+import { keptName } from "./plain-text.ts";
 import type { Site } from "./site.ts";
 import type { TaskState } from "./snapshot-types.ts";
 
@@ -45,7 +46,7 @@ export class TaskRecord implements QueueNode<TaskRecord> {
     createdAt: number,
   ) {
     this.id = id;
-    this.name = name;
+    this.name = keptName(name);
     this.scope = scope;
     this.writer = writer;
     this.parent = parent;
@@ -126,7 +127,7 @@ export class ResourceRecord implements QueueNode<ResourceRecord> {
   constructor(id: number, kind: ResourceKind, name: string, capacity: number) {
     this.id = id;
     this.kind = kind;
-    this.name = name;
+    this.name = keptName(name);
     this.capacity = capacity;
   }
 

@@ -19,9 +19,14 @@ export class Site {
   /** Makes the text, once; afterwards nothing is kept alive. */
   format(): void {
     if (this.#raw === null) return;
-    const { stack } = this.#raw;
+    const raw = this.#raw;
     this.#raw = null;
-    this.#text = typeof stack === "string" ? firstForeignFrame(stack) : null;
+    try {
+      const { stack } = raw;
+      if (typeof stack === "string") this.#text = firstForeignFrame(stack);
+    } catch {
+      // An `Error.prepareStackTrace` of the program that fails: then without.
+    }
   }
 
   /** `src/crawl.ts:41:9`, relative to the working directory. */
@@ -82,13 +87,13 @@ function asUrl(place: string): string {
 
 function relative(place: string): string {
   const [, file = place, position = ""] = /^(.*?)(:\d+:\d+)$/.exec(place) ?? [];
-  let absolute: string;
   try {
-    absolute = file.startsWith("file:") ? fileURLToPath(file) : file;
+    const absolute = file.startsWith("file:") ? fileURLToPath(file) : file;
+    if (!path.isAbsolute(absolute)) return place;
+    const short = path.relative(process.cwd(), absolute);
+    return `${short.length < absolute.length ? short : absolute}${position}`;
   } catch {
+    // No path of this system, or the working directory is gone.
     return place;
   }
-  if (!path.isAbsolute(absolute)) return place;
-  const short = path.relative(process.cwd(), absolute);
-  return `${short.length < absolute.length ? short : absolute}${position}`;
 }

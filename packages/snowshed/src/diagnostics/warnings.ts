@@ -1,5 +1,6 @@
 import process from "node:process";
 import { publishWarning } from "./channels.ts";
+import { plainText } from "./plain-text.ts";
 import type { ResourceRecord, TaskRecord } from "./records.ts";
 import type { WarningCode, WarningSnapshot } from "./snapshot-types.ts";
 
@@ -13,8 +14,8 @@ export interface WarningSubject {
   readonly key?: string | undefined;
 }
 
-/** More are counted, and not kept: what is found wrong must not fill the memory. */
-const mostKept = 1000;
+/** Of each code; more are dropped: what is found wrong must not fill the memory, and a flood of one must not hide another. */
+const mostKept = 200;
 
 /**
  * Gives each warning out once for what it is about, and counts how often it was found.
@@ -25,6 +26,7 @@ export class Warnings {
   readonly #silenced: ReadonlySet<WarningCode>;
   readonly #date: () => number;
   readonly #kept = new Map<string, WarningSnapshot & { count: number; last: string }>();
+  readonly #counts = new Map<WarningCode, number>();
   readonly #listeners = new Set<(warning: WarningSnapshot) => void>();
 
   constructor(silenced: readonly WarningCode[], date: () => number) {
@@ -54,10 +56,12 @@ export class Warnings {
       known.last = now;
       return;
     }
-    if (this.#kept.size >= mostKept) return;
+    const ofCode = this.#counts.get(code) ?? 0;
+    if (ofCode >= mostKept) return;
+    this.#counts.set(code, ofCode + 1);
     const warning = {
       code,
-      message,
+      message: plainText(message),
       site,
       task: task?.id ?? null,
       resource: resource?.id ?? null,
@@ -66,8 +70,8 @@ export class Warnings {
       last: now,
     };
     this.#kept.set(key, warning);
-    const place = site === null ? "" : ` (${site})`;
-    process.emitWarning(`${message}${place}`, { type: "SnowshedWarning", code, detail: pageOf(code) });
+    const place = site === null ? "" : ` (${plainText(site)})`;
+    process.emitWarning(`${warning.message}${place}`, { type: "SnowshedWarning", code, detail: pageOf(code) });
     publishWarning(warning);
     for (const listener of this.#listeners) {
       try {
@@ -86,7 +90,12 @@ function pageOf(code: WarningCode): string {
 
 /** Of diagnostics itself: said on stderr, once for each that fails, and never thrown. @internal */
 export function reportFailure(what: string, error: unknown): void {
-  const detail = error instanceof Error ? (error.stack ?? String(error)) : String(error);
+  let detail = "";
+  try {
+    detail = error instanceof Error ? (error.stack ?? String(error)) : String(error);
+  } catch {
+    // Anything can be thrown, also what has no text.
+  }
   const message = `${what} failed and was removed; the program goes on without it`;
   process.emitWarning(message, { type: "SnowshedWarning", code: "SNOWSHED_DIAGNOSTICS", detail });
 }

@@ -2,6 +2,7 @@ import type { NamePattern } from "../diagnostics/ignored-names.ts";
 import { checkPatterns } from "../diagnostics/ignored-names.ts";
 import { activeMonitor } from "../diagnostics/active.ts";
 import { detectLeaks } from "../diagnostics/leak.ts";
+import { plainText } from "../diagnostics/plain-text.ts";
 import type { TaskRecord } from "../diagnostics/records.ts";
 import type { Duration } from "../duration.ts";
 import { toMillisecondsInRange } from "../duration.ts";
@@ -106,7 +107,12 @@ export function useLeakCheck(options: LeakCheckOptions = {}): void {
   (beforeEach as RunnerHook)(() => {
     since = checkpoint();
   });
-  (afterEach as RunnerHook)(() => expectNoLeaks({ ...check, since }));
+  (afterEach as RunnerHook)(async () => {
+    const began = since;
+    since = undefined;
+    // Without one, a hook before ours has failed: what is there now belongs to other tests.
+    if (began !== undefined) await expectNoLeaks({ ...check, since: began });
+  });
 }
 
 function checkOptions({ ignore = [], retries = 20, timeout = 250 }: ExpectNoLeaksOptions): number {
@@ -134,7 +140,7 @@ function describe({ tasks, waits, held }: Leftovers): string {
     ),
   ];
   const more = lines.length > mostListed ? [`and ${lines.length - mostListed} more`] : [];
-  return ["left behind:", ...lines.slice(0, mostListed), ...more].join("\n  ");
+  return ["left behind:", ...lines.slice(0, mostListed).map(plainText), ...more].join("\n  ");
 }
 
 function describeTask(task: TaskRecord): string {
