@@ -1,13 +1,30 @@
-import type { StageRunner } from "../run.ts";
+import { checkRules } from "../check-rules.ts";
+import type { Fact } from "../facts.ts";
+import type { StageContext, StageNote, StageResult, StageRunner } from "../run.ts";
+import { verdictOf } from "../verdict.ts";
+import { readFiles } from "./read-files.ts";
 
-export const auditStage: StageRunner = {
-  stage: "audit",
-  run: () =>
-    Promise.resolve({
-      stage: "audit",
-      verdict: "skipped",
-      findings: [],
-      notes: [{ kind: "skipped", rule: null, message: "not there yet" }],
-      facts: {},
-    }),
-};
+/** Judges what is declared, what the named files set and, with --live, what the running servers and this machine say. */
+export const auditStage: StageRunner = { stage: "audit", run: runAudit };
+
+async function runAudit({ config, preset, source, rules, live, env, signal, say }: StageContext): Promise<StageResult> {
+  const { facts, notes: fileNotes } = await readFiles(config, source);
+  const notes: StageNote[] = [...fileNotes];
+  let answers: readonly Fact[] | null = null;
+  if (live) {
+    await say("asking the running servers and this machine");
+    const { askAll } = await import("./live/ask.ts");
+    const asked = await askAll(config, { env, signal });
+    answers = asked.facts;
+    notes.push(...asked.notes);
+  }
+  const checked = await checkRules(rules, { config, preset, source, facts, live: answers });
+  notes.push(...checked.notes);
+  return {
+    stage: "audit",
+    verdict: verdictOf(checked.findings, notes),
+    findings: checked.findings,
+    notes,
+    facts: { settings: facts.length, live: answers?.length ?? null, rules: rules.length },
+  };
+}

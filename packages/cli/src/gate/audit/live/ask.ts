@@ -1,0 +1,84 @@
+import type { Config } from "../../config/config.ts";
+import type { Fact } from "../../facts.ts";
+import type { StageNote } from "../../run.ts";
+import { kindOf } from "../uses.ts";
+import { askEtcd } from "./etcd.ts";
+import type { KafkaFactory } from "./kafka.ts";
+import { askKafka } from "./kafka.ts";
+import { askKernel } from "./kernel.ts";
+import type { LiveReading } from "./live-facts.ts";
+import { notAsked } from "./live-facts.ts";
+import { askRedis } from "./redis.ts";
+
+export interface AskAllOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  /** For each answer; default 5 s. */
+  readonly timeoutMs?: number;
+  /** Between the two readings of the kernel's counters; default 1 s. */
+  readonly sampleMs?: number;
+  readonly kafka?: KafkaFactory;
+}
+
+/** Asks this machine and all servers of `connections.*.servers`, at once. One that does not answer is a note, and the others count. */
+export async function askAll(
+  config: Config,
+  { env, signal, timeoutMs = 5000, sampleMs = 1000, kafka }: AskAllOptions,
+): Promise<{ readonly facts: readonly Fact[]; readonly notes: readonly StageNote[] }> {
+  const readings: Promise<LiveReading>[] = [
+    askKernel({ sampleMs, signal, settings: Object.keys(config.kernel.expect ?? {}) }),
+  ];
+  const notes: StageNote[] = [];
+  for (const [name, connection] of Object.entries(config.connections)) {
+    const kind = kindOf(name, connection);
+    const path = ["connections", name, "servers"];
+    if (connection.servers === undefined || connection.servers.length === 0) {
+      const message = `connections.${name} has no servers: nothing of it was asked`;
+      notes.push({ kind: "skipped", rule: null, message });
+      continue;
+    }
+    const addresses: string[] = [];
+    for (const [index, written] of connection.servers.entries()) {
+      const { text, missing } = expand(written, env);
+      if (missing.length === 0) addresses.push(text);
+      else
+        readings.push(
+          Promise.resolve(notAsked(`connections.${name}.servers.${index}`, `${missing.join(", ")} is not set`)),
+        );
+    }
+    if (kind === "kafka") {
+      if (addresses.length > 0) readings.push(askKafka(addresses, { path, timeoutMs }, kafka));
+      continue;
+    }
+    for (const [index, address] of addresses.entries()) {
+      const options = { path: [...path, index], timeoutMs, signal };
+      if (!isAddress(address)) readings.push(Promise.resolve(notAsked(path.join("."), "it is no address")));
+      else if (kind === "redis") readings.push(askRedis(address, options));
+      else if (kind === "etcd") readings.push(askEtcd(address, options));
+    }
+    if (kind === undefined) {
+      const message = `connections.${name}: it is not known what to ask; say kind: redis, kafka or etcd`;
+      notes.push({ kind: "skipped", rule: null, message });
+    }
+  }
+  const all = await Promise.all(readings);
+  return { facts: all.flatMap(({ facts }) => facts), notes: [...notes, ...all.flatMap((reading) => reading.notes)] };
+}
+
+function isAddress(text: string): boolean {
+  return URL.canParse(text.includes("://") ? text : `tcp://${text}`);
+}
+
+/** `${NAME}` from the environment, so that no password has to be in the file. */
+function expand(
+  text: string,
+  env: AskAllOptions["env"],
+): { readonly text: string; readonly missing: readonly string[] } {
+  const missing: string[] = [];
+  const expanded = text.replaceAll(/\$\{(\w+)\}/g, (_, name: string) => {
+    const value = env[name];
+    if (value === undefined) missing.push(name);
+    return value ?? "";
+  });
+  return { text: expanded, missing };
+}

@@ -1,0 +1,172 @@
+import type { Fact } from "../../facts.ts";
+import { kubernetesBytes } from "../amounts.ts";
+import { serverFact } from "../servers.ts";
+import type { Container, Origin, Written } from "./container.ts";
+import { containerFacts, sysctlFact } from "./container.ts";
+import type { Fault } from "./setting.ts";
+import type { Path, YamlDocument, YamlMap } from "./yaml-text.ts";
+import { asList, asMap, asText, readYaml } from "./yaml-text.ts";
+
+/** A file within a ConfigMap: read as if it lay beside it, with the lines of the manifest. */
+export interface EmbeddedFile {
+  readonly name: string;
+  readonly text: string;
+  /** Of its first line. */
+  readonly line: number;
+  /** `ConfigMap/redis: redis.conf`. */
+  readonly server: string;
+}
+
+export interface KubernetesReading {
+  readonly facts: readonly Fact[];
+  readonly faults: readonly Fault[];
+  readonly embedded: readonly EmbeddedFile[];
+}
+
+interface Resource {
+  readonly document: YamlDocument;
+  readonly value: YamlMap;
+  readonly at: Path;
+}
+
+/** How many resources one file may have. */
+const most = 2000;
+
+/** Where the pod is within each kind. */
+const podPaths: Readonly<Record<string, Path>> = {
+  Pod: [],
+  Deployment: ["spec", "template"],
+  StatefulSet: ["spec", "template"],
+  DaemonSet: ["spec", "template"],
+  ReplicaSet: ["spec", "template"],
+  Job: ["spec", "template"],
+  CronJob: ["spec", "jobTemplate", "spec", "template"],
+};
+
+/** The servers of manifests: arguments, environment, ConfigMaps, `securityContext.sysctls`, limits of memory. */
+export function readKubernetes(text: string, origin: Origin): KubernetesReading {
+  const { documents, faults } = readYaml(text);
+  const resources = documents.flatMap((document) => resourcesOf(document));
+  if (resources.length > most) {
+    return {
+      facts: [],
+      embedded: [],
+      faults: [...faults, { message: `it has more than ${most} resources`, line: 1, column: 1 }],
+    };
+  }
+  if (resources.length === 0 && faults.length === 0) {
+    return {
+      facts: [],
+      embedded: [],
+      faults: [{ message: "there is no resource: nothing has a kind", line: 1, column: 1 }],
+    };
+  }
+  const maps = resources.filter(({ value }) => value["kind"] === "ConfigMap");
+  return {
+    facts: resources.flatMap((resource) => podFacts(resource, maps, origin)),
+    faults,
+    embedded: maps.flatMap((map) => embeddedFiles(map)),
+  };
+}
+
+function resourcesOf(document: YamlDocument): readonly Resource[] {
+  const value = asMap(document.value);
+  if (value["kind"] === "List") {
+    return asList(value["items"]).map((item, index) => ({ document, value: asMap(item), at: ["items", index] }));
+  }
+  return typeof value["kind"] === "string" ? [{ document, value, at: [] }] : [];
+}
+
+function nameOf({ value }: Resource): string {
+  return `${asText(value["kind"]) ?? ""}/${asText(asMap(value["metadata"])["name"]) ?? "?"}`;
+}
+
+function podFacts(resource: Resource, maps: readonly Resource[], origin: Origin): readonly Fact[] {
+  const path = podPaths[asText(resource.value["kind"]) ?? ""];
+  if (path === undefined) return [];
+  const { document } = resource;
+  const name = nameOf(resource);
+  const at: Path = [...resource.at, ...path, "spec"];
+  const spec = asMap([...path, "spec"].reduce<unknown>((value, part) => asMap(value)[part], resource.value));
+  const facts: Fact[] = [
+    {
+      subject: "kubernetes",
+      name: serverFact,
+      value: name,
+      server: `${name} in ${origin.file}`,
+      ...origin,
+      ...document.place(resource.at),
+    },
+  ];
+  for (const [index, each] of asList(asMap(spec["securityContext"])["sysctls"]).entries()) {
+    const [setting, value] = [asText(asMap(each)["name"]), asText(asMap(each)["value"])];
+    if (setting === undefined || value === undefined) continue;
+    const place = document.place([...at, "securityContext", "sysctls", index]);
+    facts.push(...sysctlFact(setting, { value, place }, name, "kubernetes", origin));
+  }
+  for (const [index, each] of asList(spec["containers"]).entries()) {
+    facts.push(...containerFacts(containerOf(asMap(each), name, document, [...at, "containers", index], maps), origin));
+  }
+  return facts;
+}
+
+function containerOf(
+  value: YamlMap,
+  name: string,
+  document: YamlDocument,
+  at: Path,
+  maps: readonly Resource[],
+): Container {
+  const words = ["command", "args"].flatMap((part) =>
+    asList(value[part]).map((word, index) => ({
+      value: asText(word) ?? "",
+      place: document.place([...at, part, index]),
+    })),
+  );
+  const memory = asText(asMap(asMap(value["resources"])["limits"])["memory"]);
+  const bytes = memory === undefined ? undefined : kubernetesBytes(memory);
+  const place = document.place([...at, "resources", "limits", "memory"]);
+  return {
+    name: `${name} ${asText(value["name"]) ?? ""}`.trimEnd(),
+    image: asText(value["image"]) ?? "",
+    place: document.place(at),
+    words,
+    env: environmentOf(value, document, at, maps),
+    limits: bytes === undefined ? [] : [{ name: "container.memory-limit", value: String(bytes), place }],
+  };
+}
+
+function environmentOf(value: YamlMap, document: YamlDocument, at: Path, maps: readonly Resource[]): Container["env"] {
+  const env: (Written & { readonly name: string })[] = [];
+  const dataOf = (name: unknown): { readonly map: Resource; readonly data: YamlMap } | undefined => {
+    const map = maps.find((each) => asText(asMap(each.value["metadata"])["name"]) === name);
+    return map === undefined ? undefined : { map, data: asMap(map.value["data"]) };
+  };
+  for (const source of asList(value["envFrom"])) {
+    const found = dataOf(asMap(asMap(source)["configMapRef"])["name"]);
+    for (const [name, inner] of Object.entries(found?.data ?? {})) {
+      const place = found!.map.document.place([...found!.map.at, "data", name]);
+      env.push({ name: `${asText(asMap(source)["prefix"]) ?? ""}${name}`, value: asText(inner) ?? "", place });
+    }
+  }
+  for (const [index, each] of asList(value["env"]).entries()) {
+    const [name, text] = [asText(asMap(each)["name"]), asText(asMap(each)["value"])];
+    if (name === undefined) continue;
+    if (text !== undefined) env.push({ name, value: text, place: document.place([...at, "env", index]) });
+    const reference = asMap(asMap(asMap(each)["valueFrom"])["configMapKeyRef"]);
+    const found = dataOf(reference["name"]);
+    const key = asText(reference["key"]) ?? "";
+    const referred = asText(found?.data[key]);
+    if (referred !== undefined)
+      env.push({ name, value: referred, place: found!.map.document.place([...found!.map.at, "data", key]) });
+  }
+  return env;
+}
+
+function embeddedFiles(resource: Resource): readonly EmbeddedFile[] {
+  return Object.entries(asMap(resource.value["data"])).flatMap(([name, value]) => {
+    if (typeof value !== "string" || !/\.(?:conf|properties|ya?ml|env)$/.test(name)) return [];
+    const { line } = resource.document.textPlace([...resource.at, "data", name]);
+    return [{ name, text: value, line, server: `${nameOf(resource)} ${name}` }];
+  });
+}
