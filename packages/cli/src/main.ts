@@ -46,6 +46,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
+    // What follows the name of a command is its own: without this, `gate advise -c file` would give -c to gate.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),

@@ -19,8 +19,17 @@ test("it refuses unknown keys in every section", () => {
   };
   expect(additionalProperties).toBe(false);
   expect(Object.keys(properties)).toEqual([
-    ...["version", "extends", "environment", "workloads", "connections", "kernel", "files", "alerts", "chaos"],
-    ...["capacity", "exceptions"],
+    "version",
+    "extends",
+    "environment",
+    "workloads",
+    "connections",
+    "kernel",
+    "files",
+    "alerts",
+    "chaos",
+    "capacity",
+    "exceptions",
   ]);
   for (const section of ["kernel", "files", "alerts", "chaos"]) {
     expect(properties[section]!.additionalProperties, section).toBe(false);
