@@ -45,7 +45,16 @@ export function deduplicated<Transaction, R>(
   const { store, identify } = checked(options, "apply");
   return async (message, context) => {
     const identity = identify(message);
-    return store.apply(identity, (transaction, inner) => effect(message, transaction, inner), { signal: context });
+    return excused((begin) =>
+      store.apply(
+        identity,
+        (transaction, inner) => {
+          begin();
+          return effect(message, transaction, inner);
+        },
+        { signal: context },
+      ),
+    );
   };
 }
 
@@ -75,17 +84,37 @@ export function deduplicatedBatch<Transaction, R>(
 ) => ReturnType<NonNullable<DeduplicationStore<Transaction>["applyBatch"]>> {
   checkFunction(effect, "effect");
   const { store, identify } = checked(options, "applyBatch");
-  return async (messages, context) =>
-    store.applyBatch!(
-      messages.map(identify),
-      (transaction, fresh, inner) =>
-        effect(
-          fresh.map((place) => messages[place]!),
-          transaction,
-          inner,
-        ),
-      { signal: context },
+  return async (messages, context) => {
+    const identities = messages.map(identify);
+    return excused((begin) =>
+      store.applyBatch!(
+        identities,
+        (transaction, fresh, inner) => {
+          begin();
+          const own = fresh.map((place) => messages[place]!);
+          return effect(own, transaction, inner);
+        },
+        { signal: context },
+      ),
     );
+  };
+}
+
+/**
+ * No message is at fault for what it waited for in vain before its effect began: another delivery of it, whose process may be
+ * gone and whose transaction is not, or a store that is slow. It must not be given up for that.
+ */
+async function excused<T>(apply: (begin: () => void) => Promise<T>): Promise<T> {
+  let hasBegun = false;
+  try {
+    return await apply(() => {
+      hasBegun = true;
+    });
+  } catch (error) {
+    if (hasBegun || !(error instanceof SnowshedError) || error.code !== "SNOWSHED_DEADLINE_EXCEEDED") throw error;
+    const message = "the deadline came before the effect could begin: another delivery is at it, or the store is slow";
+    throw new SnowshedError("SNOWSHED_BACKEND_UNAVAILABLE", message, { cause: error });
+  }
 }
 
 function checked<Transaction>(
