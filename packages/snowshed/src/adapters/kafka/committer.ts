@@ -16,6 +16,7 @@ export class Committer {
   readonly #onFailure: (error: unknown) => void;
   #underWay: Promise<void> | null = null;
   #cancelTimer: (() => void) | null = null;
+  #isStopped = false;
 
   constructor(port: ConsumerPort, clock: Clock, onFailure: (error: unknown) => void) {
     this.#port = port;
@@ -23,18 +24,19 @@ export class Committer {
     this.#onFailure = onFailure;
   }
 
-  /** From now on every `interval` ms, of what `works` gives then. */
+  /** From now on every `interval` ms, of what `works` gives then; never again once it was stopped. */
   start(interval: number, works: () => Iterable<PartitionWork>): void {
+    if (this.#isStopped) return;
     this.#cancelTimer = this.#context.clock.setTimeout(() => {
       void this.commit(works()).then(() => {
-        if (this.#cancelTimer !== null) this.start(interval, works);
+        this.start(interval, works);
       });
     }, interval);
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#cancelTimer?.();
-    this.#cancelTimer = null;
   }
 
   /** One after the other: an older position must not arrive behind a newer one. Never rejects. */

@@ -5,6 +5,12 @@ export interface Position extends TopicPartition {
   readonly offset: bigint;
 }
 
+/** @internal */
+export interface Assigned extends TopicPartition {
+  /** Where to begin, if the group has no position there and another member would begin elsewhere. */
+  readonly first?: bigint | undefined;
+}
+
 /** What the clients have in common, as the runner needs it. @internal */
 export interface ConsumerPort {
   /** Joins the group and delivers until `stop()`. Resolves when it has joined. */
@@ -25,13 +31,15 @@ export interface Taken {
 
 /** @internal */
 export interface ConsumerListener {
-  onAssigned(partitions: readonly TopicPartition[]): void;
+  onAssigned(partitions: readonly Assigned[]): void;
   /** The group is about to give all partitions out anew: what is finished and committed before this resolves is not repeated. */
   onRevoked(): Promise<void>;
   /** They are somebody else's already: nothing of them may be committed. */
   onLost(): void;
   /** In the order of their offsets. Nothing more of the partition is given until one of the two has resolved. */
   onMessages(partition: TopicPartition, messages: readonly ConsumedMessage[]): Taken;
+  /** The log ends before what was given: what is given next begins at the earliest, and nothing of it was given before. */
+  onRestart(partition: TopicPartition): void;
   /** The client failed, and is asked again; `isFinal`: it is not, there will be no more messages. */
   onFailure(error: unknown, isFinal: boolean): void;
 }

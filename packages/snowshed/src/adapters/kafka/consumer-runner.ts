@@ -8,7 +8,7 @@ import { FatalError } from "../../overload/classified-errors.ts";
 import type { AttemptOutcome } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
 import { Committer } from "./committer.ts";
-import type { ConsumerPort, Taken } from "./consumer-port.ts";
+import type { Assigned, ConsumerPort, Taken } from "./consumer-port.ts";
 import { partitionKey } from "./consumer-port.ts";
 import { deadLetter } from "./dead-letter.ts";
 import type { KafkaConsumerLike } from "./kafka-like.ts";
@@ -99,6 +99,7 @@ export class ConsumerRunner {
         onAssigned: (partitions) => this.#assign(partitions),
         onRevoked: () => this.#handOver(this.#settings.handOverTimeout),
         onLost: () => this.#lose(),
+        onRestart: (partition) => this.#works.get(partitionKey(partition))?.restart(),
         onMessages: (partition, messages) => this.#take(partition, messages),
         onFailure: (error, isFinal) => this.#fail(error, isFinal),
       });
@@ -143,12 +144,12 @@ export class ConsumerRunner {
     }
   }
 
-  #assign(partitions: readonly TopicPartition[]): void {
+  #assign(partitions: readonly Assigned[]): void {
     if (this.#state !== "running") return;
     this.#drop("the partition was assigned anew");
     const { maxPending } = this.#settings;
-    for (const { topic, partition } of partitions) {
-      const work = new PartitionWork({ topic, partition }, this.#root, maxPending);
+    for (const assigned of partitions) {
+      const work = new PartitionWork(assigned, this.#root, maxPending);
       this.#works.set(partitionKey(work.partition), work);
       this.#turns.push(work);
     }

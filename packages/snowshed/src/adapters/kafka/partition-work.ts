@@ -2,6 +2,7 @@ import type { CancelContext, Context } from "../../concurrency/context.ts";
 import type { TakenOffset } from "../../delivery/contiguous-offsets.ts";
 import { ContiguousOffsets } from "../../delivery/contiguous-offsets.ts";
 import { KeyOrderedQueue } from "../../delivery/key-ordered-queue.ts";
+import type { Assigned } from "./consumer-port.ts";
 import type { ConsumedMessage, TopicPartition } from "./message.ts";
 import type { PartitionInspection } from "./runner-events.ts";
 
@@ -25,7 +26,8 @@ export class PartitionWork {
   /** Ends when the partition is lost. */
   readonly context: CancelContext;
   readonly queue: KeyOrderedQueue<Entry> = new KeyOrderedQueue();
-  readonly #offsets = new ContiguousOffsets();
+  #offsets = new ContiguousOffsets();
+  readonly #first: bigint | undefined;
   /** What the broker was told. */
   committed: bigint | undefined;
   /** Handlers that run, in messages. */
@@ -40,8 +42,9 @@ export class PartitionWork {
   #roomWaiters: (() => void)[] = [];
   #doneWaiters: (() => void)[] = [];
 
-  constructor(partition: TopicPartition, parent: Context, mostPending: number) {
-    this.partition = partition;
+  constructor({ topic, partition, first }: Assigned, parent: Context, mostPending: number) {
+    this.partition = { topic, partition };
+    this.#first = first;
     this.context = parent.withCancel();
     this.#mostPending = mostPending;
   }
@@ -55,7 +58,12 @@ export class PartitionWork {
   }
 
   get position(): bigint | undefined {
-    return this.#offsets.position;
+    return this.#offsets.position ?? this.#first;
+  }
+
+  /** The log begins anew. What was taken of the old one is finished, and counts for no position. */
+  restart(): void {
+    this.#offsets = new ContiguousOffsets();
   }
 
   /** Those that were taken before are passed over: a client may deliver again what it has no position for. */

@@ -1,13 +1,12 @@
 import type { Clock } from "../../clock.ts";
 import { FatalError } from "../../overload/classified-errors.ts";
-import type { ConsumerListener, ConsumerPort, Position } from "./consumer-port.ts";
+import type { Assigned, ConsumerListener, ConsumerPort, Position } from "./consumer-port.ts";
 import { partitionKey } from "./consumer-port.ts";
 import type { PlatformaticConsumerLike, PlatformaticFetchResponse } from "./kafka-like.ts";
-import type { TopicPartition } from "./message.ts";
 import { messagesOf, nextOffset } from "./platformatic-records.ts";
 
 /** A partition that is assigned. */
-interface Cursor extends TopicPartition {
+interface Cursor extends Assigned {
   offset: bigint;
   /** Its messages are being taken: it is not fetched. */
   isBusy: boolean;
@@ -49,6 +48,8 @@ export class PlatformaticConsumer implements ConsumerPort {
   /** Offsets that are being committed. */
   readonly #commits = new Set<unknown[]>();
   #isRejoining = false;
+  /** Since the last time it joined, or tried to, something has happened that the group does not know of. */
+  #wantsToJoin = false;
   #isStopped = false;
 
   constructor(client: PlatformaticConsumerLike, settings: Settings) {
@@ -66,7 +67,7 @@ export class PlatformaticConsumer implements ConsumerPort {
     for (const topic of this.#settings.topics) client.topics.track(topic);
     try {
       await this.#join();
-      if (client.generationId === 0) {
+      if (client.generationId === 0 && !this.#isStopped) {
         const why = 'needs a consumer with the classic group protocol (groupProtocol: "classic", the default)';
         throw new FatalError(`ConsumerRunner ${why}`);
       }
@@ -154,20 +155,21 @@ export class PlatformaticConsumer implements ConsumerPort {
   };
 
   async #rejoin(): Promise<void> {
+    this.#wantsToJoin = true;
     if (this.#isRejoining) return;
     this.#isRejoining = true;
-    try {
-      while (!this.#isStopped) {
-        try {
-          return await this.#join();
-        } catch (error) {
-          this.#listener?.onFailure(error, false);
-        }
+    // The client may join by itself meanwhile, and tell of both: the last one must be announced, too.
+    while (this.#wantsToJoin && !this.#isStopped) {
+      this.#wantsToJoin = false;
+      try {
+        await this.#join();
+      } catch (error) {
+        this.#listener?.onFailure(error, false);
+        this.#wantsToJoin = true;
         await this.#pause();
       }
-    } finally {
-      this.#isRejoining = false;
     }
+    this.#isRejoining = false;
   }
 
   /** Finds out where to begin, for as long as it takes. */
@@ -190,13 +192,15 @@ export class PlatformaticConsumer implements ConsumerPort {
         partitions: partitions.filter((partition) => !((committed.get(topic)?.[partition] ?? -1n) >= 0n)),
       }))
       .filter(({ partitions }) => partitions.length > 0);
-    const first = await this.#edges(missing, this.#settings.start === "earliest" ? fromEarliest : fromLatest);
+    const edges = await this.#edges(missing, this.#settings.start === "earliest" ? fromEarliest : fromLatest);
     return assigned.flatMap(({ topic, partitions }) =>
       partitions.map((partition) => {
         const known = committed.get(topic)?.[partition] ?? -1n;
-        const offset = known >= 0n ? known : first.get(topic)?.[partition];
+        const offset = known >= 0n ? known : edges.get(topic)?.[partition];
         if (offset === undefined) throw new Error(`the broker does not say where ${topic}/${partition} begins`);
-        return { topic, partition, offset, isBusy: false };
+        // Whoever has it next would begin at another end, behind what this one has read and not done.
+        const first = known < 0n && this.#settings.start === "latest" ? offset : undefined;
+        return { topic, partition, offset, first, isBusy: false };
       }),
     );
   }
@@ -295,6 +299,7 @@ export class PlatformaticConsumer implements ConsumerPort {
         const first = (await this.#edges([of[index]!], fromEarliest)).get(cursor.topic)?.[cursor.partition];
         const last = (await this.#edges([of[index]!], fromLatest)).get(cursor.topic)?.[cursor.partition];
         if (epoch !== this.#epoch || first === undefined || last === undefined) return;
+        if (cursor.offset > last) this.#listener?.onRestart(cursor);
         if (cursor.offset < first || cursor.offset > last) cursor.offset = first;
       }
     } catch (failure) {
