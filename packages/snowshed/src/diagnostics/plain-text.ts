@@ -14,7 +14,7 @@ export function plainText(text: string): string {
 }
 
 /** A longer name is somebody's data: a thousand warnings, or a dump, would repeat it. */
-const longest = 500;
+const longest = 2000;
 
 /** A name as it is kept: cut if it is very long. @internal */
 export function keptName(name: string): string {

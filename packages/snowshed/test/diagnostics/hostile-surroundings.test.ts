@@ -175,7 +175,7 @@ describe("names", () => {
     const group = new Group({ name });
     group.go(() => new Promise(() => {}), { name });
     const { tasks, resources } = snapshot();
-    expect([...tasks, ...resources].map((each) => each.name.length)).toEqual([501, 501, 501]);
+    expect([...tasks, ...resources].map((each) => each.name.length)).toEqual([2001, 2001, 2001]);
     expect(semaphore.name).toBe(name);
   });
 });
