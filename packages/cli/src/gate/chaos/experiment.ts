@@ -253,8 +253,7 @@ class ExperimentRun {
     const loop = async (each: BoundProbe, look: (sample: Sample) => void): Promise<void> => {
       while (!signal.aborted) {
         const sample = await this.#sample(each, "fault", signal);
-        // What was cut off at the end says nothing.
-        if (!signal.aborted) look(sample);
+        if (!this.#context.signal.aborted) look(sample);
         await this.#pause(probeEveryMs, signal);
       }
     };

@@ -5,7 +5,7 @@ export interface Sample {
   readonly ok: boolean;
   /** How long it took in milliseconds, or what the kind of probe measures; null when there is nothing to measure. */
   readonly value: number | null;
-  /** Nothing came until the time was over; `value` is how long that was. */
+  /** Nothing came until the time was over, or nobody waited any more; `value` is how long that was. */
   readonly timedOut: boolean;
   /** In words, without secrets. */
   readonly detail: string;
@@ -69,8 +69,9 @@ export async function timed(
     const detail = await Promise.race([task(both), rejection(both)]);
     return { ok: true, value: elapsed(), timedOut: false, detail: `${detail} in ${elapsed()} ms` };
   } catch (error) {
-    const timedOut = deadline.aborted && !signal.aborted;
-    const why = timedOut ? `no answer within ${timeoutMs} ms` : reasonOf(error);
+    // Also when the fault ended while it waited: it had no answer for so long.
+    const timedOut = both.aborted;
+    const why = timedOut ? `no answer within ${elapsed()} ms` : reasonOf(error);
     return { ok: false, value: timedOut ? elapsed() : null, timedOut, detail: why };
   }
 }

@@ -26,6 +26,9 @@ export const redisProbe: ProbeFactory = (config) => {
   }
   const options = {
     lazyConnect: true,
+    // What it would ask at first is not what is to be measured.
+    enableReadyCheck: false,
+    disableClientInfo: true,
     connectTimeout: timeoutMs,
     retryStrategy: () => null,
     sentinelRetryStrategy: () => null,
