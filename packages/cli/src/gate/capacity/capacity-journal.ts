@@ -2,8 +2,10 @@ import type { FileHandle } from "node:fs/promises";
 import { open, readFile } from "node:fs/promises";
 import { UsageError } from "../../usage-error.ts";
 import { describeSystemError, systemCode } from "../../system-error.ts";
+import { writeWhole } from "../write-file.ts";
 import type { Measurement } from "./measurement.ts";
 import { readPoints } from "./points-file.ts";
+import { keyOf } from "./ramp.ts";
 
 /** What a run is of. Measurements are continued only under the same. */
 export interface JournalHead {
@@ -45,9 +47,9 @@ export class CapacityJournal {
         throw new UsageError(`${file} is of another run (${changed} is not the same): --fresh begins anew`);
       }
     }
-    const isUnfinished =
-      before !== undefined && before.measurements.length < before.head.loads.length * before.head.repetitions;
-    if (mode === "ask" && isUnfinished && before.measurements.length > 0) {
+    const planned = (before?.head.loads.length ?? 0) * (before?.head.repetitions ?? 0);
+    const measured = new Set(before?.measurements.map(keyOf)).size;
+    if (mode === "ask" && before !== undefined && measured > 0 && measured < planned) {
       throw new UsageError(
         `${file} has ${before.measurements.length} measurements of a run that was stopped: --resume goes on, --fresh begins anew`,
       );
@@ -56,11 +58,9 @@ export class CapacityJournal {
     const own = kept?.head ?? head;
     try {
       // Written anew: the last line may have been cut off.
-      const handle = await open(file, "w", 0o600);
-      const journal = new CapacityJournal(handle, own, kept?.measurements ?? []);
-      const lines = [own, ...journal.measurements].map((line) => `${JSON.stringify(line)}\n`);
-      await handle.write(lines.join(""));
-      return journal;
+      const lines = [own, ...(kept?.measurements ?? [])].map((line) => `${JSON.stringify(line)}\n`);
+      await writeWhole(file, lines.join(""), 0o600);
+      return new CapacityJournal(await open(file, "a"), own, kept?.measurements ?? []);
     } catch (error) {
       throw new UsageError(`cannot write ${file}: ${describeSystemError(error)}`);
     }

@@ -3,10 +3,12 @@ import { agreeing, differing, lacks } from "./judgement.ts";
 import { kneedle } from "./kneedle.ts";
 import { latencyCurve, latencyOnset } from "./latency-onset.ts";
 import type { Point } from "./measurement.ts";
+import { median } from "./statistics.ts";
 
 const leastBend = 0.15;
+const fewestCalm = 4;
 /** Latencies are spread wider than throughput. */
-const mostNoise = 0.5;
+const mostNoise = 0.35;
 
 /**
  * How full a Redis may be: the lowest of the knee of its latency, the first eviction and the first refused write. That
@@ -22,12 +24,17 @@ export function judgeMemory(points: readonly Point[], options: JudgeOptions): Ju
   if (noise > mostNoise) {
     reasons.push(`the p99 of the same load is spread by ${(noise * 100).toFixed(0)} %: ${mostNoise * 100} % at most`);
   }
+  // From the first eviction on, latency is what evicting costs: where that begins is measured, and is no knee.
+  const calm = points.filter(({ evictedAt, refusedAt }) => evictedAt === null && refusedAt === null);
+  if (calm.length < fewestCalm && points.length > 0) {
+    reasons.push(`${calm.length} loads before anything is evicted or refused: at least ${fewestCalm} are needed`);
+  }
   const usable = methods.filter((method) => method !== "usl");
   if (usable.length < methods.length) remarks.push("usl is about throughput, and was not asked");
   if (usable.length < minAgreement) {
     reasons.push(`${minAgreement} methods have to agree, and for memory there are ${usable.join(", ") || "none"}`);
   }
-  const estimates = usable.flatMap((method) => (method === "kneedle" ? byKneedle(points) : byThreshold(points)));
+  const estimates = usable.flatMap((method) => (method === "kneedle" ? byKneedle(calm) : byThreshold(calm)));
   const agreed = agreeing(estimates, tolerance);
   const isUnbent = estimates.length === 0;
   if (isUnbent) remarks.push("latency has no knee in the range that was measured");
@@ -35,6 +42,9 @@ export function judgeMemory(points: readonly Point[], options: JudgeOptions): Ju
     const others = usable.filter((method) => !estimates.some((each) => each.method === method));
     const silent = others.length === 0 ? "" : `; no knee: ${others.join(", ")}`;
     reasons.push(`the methods do not agree on a knee: ${differing(estimates, "%")}${silent}`);
+  }
+  if (estimates.some(({ load }) => !isSeparate(calm, load))) {
+    reasons.push("latency rises, but not by more than the repetitions differ: it cannot be told from noise");
   }
   const onsets = onsetsOf(points);
   const bounds = [...onsets, ...agreed.slice(0, 1).map(({ value }) => ({ kind: "knee" as const, value }))];
@@ -58,6 +68,16 @@ export function judgeMemory(points: readonly Point[], options: JudgeOptions): Ju
     smooth: curve?.smooth ?? [],
     model: null,
   };
+}
+
+/**
+ * Whether those after the knee are above those before it in every repetition: medians of noise bend as well. One load alone
+ * may be a coincidence.
+ */
+function isSeparate(points: readonly Point[], knee: number): boolean {
+  const before = points.filter(({ load }) => load <= knee).map(({ p99Upper }) => p99Upper ?? Number.NaN);
+  const after = points.filter(({ load }) => load > knee).map(({ p99Least }) => p99Least ?? Number.NaN);
+  return after.length >= 2 && median(after) > median(before);
 }
 
 function byKneedle(points: readonly Point[]): Estimate[] {

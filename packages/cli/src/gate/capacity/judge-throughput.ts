@@ -91,7 +91,7 @@ function byKneedle(points: readonly Point[], smooth: readonly number[], bendNeed
   const knee = kneedle(curve, "rising");
   if (knee === undefined || knee.bend < bendNeeded) {
     const bend = (knee?.bend ?? 0).toFixed(2);
-    return `kneedle: the curve is a line for all that is known (bend ${bend}, ${bendNeeded.toFixed(2)} needed)`;
+    return `kneedle: no bend that is more than noise (bend ${bend}, ${bendNeeded.toFixed(2)} needed)`;
   }
   return { method: "kneedle", load: knee.x, value: knee.y };
 }

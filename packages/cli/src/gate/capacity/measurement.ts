@@ -1,4 +1,4 @@
-import { median, spread } from "./statistics.ts";
+import { median, quantile, spread } from "./statistics.ts";
 
 /** What a driver measured at one load. Times in milliseconds, shares in [0, 1]. */
 export interface Sample {
@@ -41,6 +41,9 @@ export interface Point {
   readonly p50: number | null;
   readonly p99: number | null;
   readonly p99Spread: number | null;
+  /** The lowest of the repetitions, and the upper quartile. */
+  readonly p99Least: number | null;
+  readonly p99Upper: number | null;
   readonly deviation: number | null;
   readonly errors: number;
   readonly used: number | null;
@@ -64,6 +67,8 @@ export function pointsOf(measurements: readonly Measurement[]): Point[] {
       p50: known(counted, ({ p50 }) => p50),
       p99: known(counted, ({ p99 }) => p99),
       p99Spread: known(counted, ({ p99 }) => p99, spread),
+      p99Least: known(counted, ({ p99 }) => p99, least),
+      p99Upper: known(counted, ({ p99 }) => p99, upperQuartile),
       deviation: known(counted, ({ deviation }) => deviation),
       errors: median(counted.map((each) => each.errors)),
       used: known(counted, ({ used }) => used),
@@ -81,4 +86,12 @@ function known(
 ): number | null {
   const values = measurements.map(read).filter((value) => value !== null);
   return values.length * 2 > measurements.length ? combine(values) : null;
+}
+
+function least(values: readonly number[]): number {
+  return Math.min(...values);
+}
+
+function upperQuartile(values: readonly number[]): number {
+  return quantile(values, 0.75);
 }

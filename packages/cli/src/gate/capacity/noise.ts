@@ -9,7 +9,7 @@ const mostSteal = 0.05;
 const turns = 400_000;
 
 /** How long a fixed piece of work takes, in ms: the median of five. On a machine with nothing else to do, always as long. */
-export function calibrate(): number {
+function calibrate(): number {
   const times = Array.from({ length: 5 }, () => {
     const begin = performance.now();
     let state = 1;
@@ -28,7 +28,15 @@ export interface MachineState {
   readonly ticks: number;
 }
 
-export async function machineState(): Promise<MachineState> {
+/** What the load comes from. */
+export interface Machine {
+  readonly calibrate: () => number;
+  readonly state: () => Promise<MachineState>;
+}
+
+export const thisMachine: Machine = { calibrate, state: machineState };
+
+async function machineState(): Promise<MachineState> {
   const [load = 0] = loadavg();
   const stat = await readFile("/proc/stat", "utf8").catch(() => "");
   const ticks = (/^cpu +(.*)$/m.exec(stat)?.[1] ?? "").split(" ").map(Number);

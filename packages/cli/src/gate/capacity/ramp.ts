@@ -49,7 +49,7 @@ function shuffled(items: readonly number[], next: () => number): number[] {
 export interface RampOptions {
   readonly driver: Driver;
   readonly plan: readonly Step[];
-  /** From an earlier run: not measured again. */
+  /** From an earlier run: not measured again, unless they did not count. */
   readonly done: readonly Measurement[];
   readonly signal: AbortSignal;
   readonly calibrate: () => number;
@@ -59,10 +59,10 @@ export interface RampOptions {
 
 /** Measures what is left of the plan. Throws what the signal says when it aborts: what was measured was kept. */
 export async function runRamp({ driver, plan, done, signal, calibrate, keep }: RampOptions): Promise<void> {
-  const isDone = new Set(done.map(({ load, repetition }) => `${load}/${repetition}`));
+  const isDone = new Set(done.filter(({ invalid }) => invalid === null).map(keyOf));
   let repetition = 0;
   for (const step of plan) {
-    if (isDone.has(`${step.load}/${step.repetition}`)) continue;
+    if (isDone.has(keyOf(step))) continue;
     signal.throwIfAborted();
     if (step.repetition !== repetition) await driver.startRepetition?.(signal);
     repetition = step.repetition;
@@ -70,4 +70,9 @@ export async function runRamp({ driver, plan, done, signal, calibrate, keep }: R
     const sample = await driver.measure(step.load, signal);
     await keep({ ...step, ...sample, calibration });
   }
+}
+
+/** Which step of the plan it is. */
+export function keyOf({ load, repetition }: Step): string {
+  return `${load}/${repetition}`;
 }

@@ -9,7 +9,8 @@ import type { CapacityResult } from "./capacity-result.ts";
 import { removeResult, resultOf, writeResult } from "./capacity-result.ts";
 import type { Driver } from "./drivers/driver.ts";
 import { makeDriver } from "./drivers/driver.ts";
-import { calibrate, disturbancesOf, machineState } from "./noise.ts";
+import type { Machine } from "./noise.ts";
+import { disturbancesOf, thisMachine } from "./noise.ts";
 import { loadsOf, planOf, runRamp } from "./ramp.ts";
 import { isAllowed, maskedTarget, parseTarget } from "./target.ts";
 
@@ -29,6 +30,8 @@ export interface CapacityRunOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
   readonly say: (text: string) => Promise<void>;
+  /** Default: this one. */
+  readonly machine?: Machine | undefined;
 }
 
 const defaultStepSeconds = 5;
@@ -39,7 +42,7 @@ const defaultStepSeconds = 5;
  * @throws CapacityFailure when it cannot be measured, UsageError when it must not be.
  */
 export async function runCapacity(options: CapacityRunOptions): Promise<CapacityResult> {
-  const { name, config, out, mode, seed, signal, say } = options;
+  const { name, config, out, mode, seed, signal, say, machine = thisMachine } = options;
   const url = parseTarget(config.target, config.driver);
   const target = maskedTarget(url);
   if (!isAllowed(url, options.targets)) {
@@ -48,7 +51,7 @@ export async function runCapacity(options: CapacityRunOptions): Promise<Capacity
   const { stepSeconds = defaultStepSeconds, valueBytes, confirm = false } = config;
   const { driver: kind } = config;
   const driver = await makeDriver({ ...options, driver: kind, url, stepSeconds, valueBytes, confirm });
-  const before = await machineState();
+  const before = await machine.state();
   try {
     await driver.open(signal);
     await makeFolder(out, 0o777).catch((error: unknown) => {
@@ -61,13 +64,13 @@ export async function runCapacity(options: CapacityRunOptions): Promise<Capacity
     const journal = await CapacityJournal.open(path.join(out, `${name}.ndjson`), head, mode);
     try {
       await removeResult(out, name);
-      await measure(driver, journal, { signal, say });
+      await measure(driver, journal, { signal, say, calibrate: machine.calibrate });
     } finally {
       await journal.close();
     }
     const { measurements } = journal;
     const calibrations = measurements.flatMap(({ calibration }) => calibration ?? []);
-    const disturbances = disturbancesOf(calibrations, before, await machineState());
+    const disturbances = disturbancesOf(calibrations, before, await machine.state());
     const { knee, headroom = options.headroom } = config;
     const judging = { ...knee, tolerance: knee.tolerance ?? 0.2, headroom, minRepetitions: 5, disturbances };
     const result = resultOf({ ...about, measurements, judging });
@@ -81,7 +84,7 @@ export async function runCapacity(options: CapacityRunOptions): Promise<Capacity
 async function measure(
   driver: Driver,
   journal: CapacityJournal,
-  { signal, say }: Pick<CapacityRunOptions, "signal" | "say">,
+  { signal, say, calibrate }: Pick<CapacityRunOptions, "signal" | "say"> & Pick<Machine, "calibrate">,
 ): Promise<void> {
   const { name, loads, repetitions, seed } = journal.head;
   const plan = planOf(loads, repetitions, driver.order, seed);

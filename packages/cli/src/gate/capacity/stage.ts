@@ -8,6 +8,7 @@ import { CapacityFailure } from "./capacity-failure.ts";
 import { safeFact } from "./capacity-facts.ts";
 import type { CapacityResult } from "./capacity-result.ts";
 import { judgementLines } from "./capacity-text.ts";
+import type { Machine } from "./noise.ts";
 import type { CapacityRunOptions } from "./run-capacity.ts";
 import { runCapacity } from "./run-capacity.ts";
 
@@ -18,6 +19,7 @@ export interface CapacityStageOptions {
   readonly out?: string | undefined;
   readonly mode?: CapacityRunOptions["mode"] | undefined;
   readonly seed?: number | undefined;
+  readonly machine?: Machine | undefined;
   /** Called with each result. */
   readonly onResult?: ((result: CapacityResult) => void) | undefined;
 }
@@ -43,9 +45,9 @@ async function runStage(context: StageContext, options: CapacityStageOptions): P
   }
   const notes: StageNote[] = [];
   const results: CapacityResult[] = [];
-  const { out = path.join(source.folder, "snowshed-capacity"), mode = "ask", seed = 1, onResult } = options;
+  const { out = path.join(source.folder, "snowshed-capacity"), mode = "ask", seed = 1, machine, onResult } = options;
   for (const [name, capacity] of hasErrors ? [] : wanted) {
-    const shared = { out, mode, seed, env, signal, say, folder: source.folder };
+    const shared = { out, mode, seed, env, signal, say, machine, folder: source.folder };
     const { headroom } = preset;
     try {
       const run = { ...shared, name, config: capacity, headroom, targets: config.chaos.targets };

@@ -130,7 +130,8 @@ export class MemoryDriver implements Driver {
   async #look(writes: "answered" | "maybe refused" | "refused"): Promise<Memory> {
     const memory = await this.#memory();
     if (memory.evicted > this.#evictedBefore) this.#evictedAt ??= Math.min(100, memory.used);
-    if (writes === "refused" || (writes === "maybe refused" && memory.used >= 100)) {
+    const isFull = memory.used >= 100 && this.#evictedAt === null;
+    if (writes === "refused" || (writes === "maybe refused" && isFull)) {
       this.#refusedAt ??= Math.min(100, memory.used);
     }
     return memory;

@@ -3,7 +3,11 @@ import type { Sample } from "../measurement.ts";
 import { hostOf, portOf } from "../target.ts";
 import type { Driver, DriverOptions } from "./driver.ts";
 import { emptySample, invalidSample } from "./driver.ts";
+import { connectRedis } from "./redis-client.ts";
 import { findProgram, reasonOf, runProgram } from "./program.ts";
+
+/** What its SET writes, as it is. */
+const leftKey = "key:__rand_int__";
 
 interface Row {
   readonly perSecond: number;
@@ -17,6 +21,7 @@ export function redisBenchmark(options: DriverOptions): Driver {
   let program = "";
   /** Of SET and GET, so that a step takes about as long as it should: there is no option for a time. */
   let perSecond = 0;
+  let leaves = false;
 
   const run = async (clients: number, requests: number, signal: AbortSignal): Promise<Row[] | string> => {
     const args = ["-h", hostOf(url), "-p", String(portOf(url))];
@@ -37,6 +42,9 @@ export function redisBenchmark(options: DriverOptions): Driver {
     order: "shuffled",
     async open(signal) {
       program = await findProgram("redis-benchmark", "apt-get install redis-tools", options);
+      const redis = await connectRedis(url);
+      leaves = (await redis.exists(leftKey)) === 0;
+      redis.disconnect();
       const rows = await run(4, 2000, signal);
       if (typeof rows === "string") throw new CapacityFailure(rows);
       perSecond = together(rows);
@@ -56,7 +64,12 @@ export function redisBenchmark(options: DriverOptions): Driver {
         p99: p99.length === 2 ? Math.max(...p99) : null,
       };
     },
-    close: () => Promise.resolve(),
+    async close() {
+      if (!leaves) return;
+      const redis = await connectRedis(url).catch(() => undefined);
+      await redis?.unlink(leftKey).catch(() => {});
+      redis?.disconnect();
+    },
   };
 }
 
