@@ -9,6 +9,7 @@ import { UsageError } from "../../usage-error.ts";
 import { ConfigError } from "../config/config-error.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { loadConfig } from "../config/load.ts";
+import type { Position } from "../finding.ts";
 import { writeWhole } from "../write-file.ts";
 import { dashboard } from "./dashboard.ts";
 import { ruleFile, ruleGroups } from "./prometheus-rules.ts";
@@ -68,16 +69,19 @@ async function load(file: string, notes: Notes): Promise<Loaded | null> {
   try {
     const loaded = await loadConfig(file);
     const chosen = chooseAlerts(loaded);
-    for (const { file: name, line, column, message } of chosen.findings) {
-      await notes.say(`${name}:${line}:${column}: ${message}`);
-    }
-    return chosen.findings.length > 0 ? null : { ...loaded, chosen };
+    if (chosen.findings.length === 0) return { ...loaded, chosen };
+    await sayAll(chosen.findings, notes);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    for (const { file: name, line, column, message } of error.problems) {
-      await notes.say(line === null ? message : `${name}:${line}:${column}: ${message}`);
-    }
-    return null;
+    await sayAll(error.problems, notes);
+  }
+  return null;
+}
+
+async function sayAll(problems: readonly (Position & { readonly message: string })[], notes: Notes): Promise<void> {
+  for (const { file, line, column, message } of problems) {
+    const place = [file, line, column].filter((each) => each !== null).join(":");
+    await notes.say(place === "" ? message : `${place}: ${message}`);
   }
 }
 

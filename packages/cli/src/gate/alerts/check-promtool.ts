@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Finding } from "../finding.ts";
+import type { Finding, Position } from "../finding.ts";
 import type { Alert } from "./alert.ts";
 import type { LintedFile } from "./lint-files.ts";
 import { findingAt } from "./lint-files.ts";
@@ -39,7 +39,7 @@ export async function testAlerts(
   promtool: string,
   alerts: readonly Alert[],
   variables: AlertVariables,
-  signal?: AbortSignal,
+  { place = null, signal }: { readonly place?: Position | null; readonly signal?: AbortSignal } = {},
 ): Promise<Finding[]> {
   const run = await inTemporaryFolder(async (folder) => {
     const parts = promtoolParts(alerts, variables);
@@ -60,6 +60,6 @@ export async function testAlerts(
     const name = about === null ? alert : `${about.alert.meta.id}, ${about.case.name}`;
     const wrong = expected === got ? "fires with other labels or texts" : got === 0 ? "does not fire" : "fires";
     const message = `${name}: ${wrong} after ${time}; ${expected} expected, ${got} there`;
-    return findingAt({ rule: "promtool-test", message }, null, ["alerts"]);
+    return findingAt({ rule: "promtool-test", message }, place, ["alerts"]);
   });
 }

@@ -1,4 +1,4 @@
-import type { Finding } from "../finding.ts";
+import type { Finding, Position } from "../finding.ts";
 import type { StageNote } from "../run.ts";
 import type { Alert } from "./alert.ts";
 import type { Demand } from "./demands.ts";
@@ -20,6 +20,8 @@ export interface DemandOptions {
   readonly promtool: string | null;
   readonly explicit: boolean;
   readonly signal: AbortSignal;
+  /** Of what the configuration says of alerts: a finding that no rule is to blame for is there. */
+  readonly place: Position;
 }
 
 export interface DemandResult {
@@ -65,7 +67,7 @@ export async function findDemanded(options: DemandOptions): Promise<DemandResult
       notes.push({ kind: missing && !explicit ? "skipped" : "failed", rule, message });
       continue;
     }
-    findings.push(missingOf(demand, own, variables));
+    findings.push(missingOf(demand, own, options));
   }
   return { findings, notes, met };
 }
@@ -88,10 +90,10 @@ function firesUnset({ rule, file }: Candidate): Finding {
 }
 
 /** At the rule that looks as if it were the one; else at the configuration. */
-function missingOf(demand: Demand, own: readonly Candidate[], variables: AlertVariables): Finding {
+function missingOf(demand: Demand, own: readonly Candidate[], { variables, place: written }: DemandOptions): Finding {
   const [first] = own;
   const message = `no alert fires when ${demandText(demand, variables)}`;
-  if (first === undefined) return findingAt({ rule: "mandatory-missing", message }, null, ["alerts"]);
+  if (first === undefined) return findingAt({ rule: "mandatory-missing", message }, written, ["alerts"]);
   const names = own.map(({ rule }) => rule.name).join(", ");
   const place = { ...first.rule.at(0), file: first.file };
   return findingAt(

@@ -28,12 +28,14 @@ interface LintRule {
   readonly origin?: "article" | "vendor" | "measured";
   readonly title: string;
   readonly rationale: string;
-  readonly sources?: readonly string[];
+  readonly sources: readonly string[];
   readonly fix: string;
 }
 
 const functions = "https://prometheus.io/docs/prometheus/latest/querying/functions/";
 const histograms = "https://prometheus.io/docs/practices/histograms/";
+const page = "https://github.com/snowshed/snowshed/blob/main/docs/gate-alerts.md";
+const unitTests = "https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/";
 const alerting = "https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/";
 
 /** What the stage says of alert rules, by id without `rules/`. */
@@ -51,6 +53,7 @@ const table: Readonly<Record<LintId, LintRule>> = {
     severity: "error",
     title: "An alert fires when all is well",
     rationale: "Nobody looks at an alert that is always there.",
+    sources: [alerting],
     fix: "Compare with a limit that a healthy server does not reach.",
   },
   "rule-file": {
@@ -71,6 +74,7 @@ const table: Readonly<Record<LintId, LintRule>> = {
     severity: "warning",
     title: "A group has no rules",
     rationale: "It looks as if something were watched.",
+    sources: [alerting],
     fix: "Add its rules, or remove the group.",
   },
   "duplicate-name": {
@@ -78,6 +82,7 @@ const table: Readonly<Record<LintId, LintRule>> = {
     title: "A name is used twice",
     rationale:
       "Two groups of one name in a file are refused by Prometheus; two equal alerts notify twice and hide which is meant.",
+    sources: [alerting],
     fix: "Give each its own name.",
   },
   "quantile-on-histogram": {
@@ -141,36 +146,42 @@ const table: Readonly<Record<LintId, LintRule>> = {
     severity: "warning",
     title: "No exporter has such a series",
     rationale: "A rule on a series that is not there is silent for ever.",
+    sources: [page],
     fix: "Correct the name, or add an alert on absent(…).",
   },
   promtool: {
     severity: "error",
     title: "promtool refuses a rule file",
     rationale: "Prometheus would refuse it as well.",
+    sources: [alerting],
     fix: "Correct what it names.",
   },
   "promtool-test": {
     severity: "error",
     title: "A rule does not do what its test says",
     rationale: "It fires too late, never, or when all is well.",
+    sources: [unitTests],
     fix: "Correct the rule or the test.",
   },
   "not-built": {
     severity: "warning",
     title: "The rules are not what the configuration gives",
     rationale: "What Prometheus loads is the file.",
+    sources: [page],
     fix: "Run `snowshed gate rules build`.",
   },
   variable: {
     severity: "error",
     title: "A variable of the alert rules cannot be used",
     rationale: "A limit that nothing can reach is an alert that never fires.",
+    sources: [page],
     fix: "See the variables in docs/gate-alerts.md.",
   },
   include: {
     severity: "error",
     title: "An entry of alerts.include names no alert",
     rationale: "What it was meant to include is missing.",
+    sources: [page],
     fix: "See the ids in docs/gate-alerts.md.",
   },
 };
@@ -184,7 +195,7 @@ export const lintRules: readonly Rule[] = Object.entries(table).map(([id, rule])
     origin: rule.origin ?? "vendor",
     title: rule.title,
     rationale: rule.rationale,
-    sources: rule.sources ?? [],
+    sources: rule.sources,
     fix: rule.fix,
     needs: ["static"],
   },

@@ -70,6 +70,7 @@ async function runRules(context: StageContext): Promise<StageResult> {
   }
   const findings: Finding[] = [...chosen, ...lintFiles(files)];
   const notes: StageNote[] = [];
+  const place = source.position(["alerts"]);
   const generated = out === undefined ? [] : alerts;
   if (out !== undefined) findings.push(...(await compareWithFile(context, ruleFile(ruleGroups(alerts, variables)))));
   const promtool = findPromtool(env);
@@ -80,9 +81,10 @@ async function runRules(context: StageContext): Promise<StageResult> {
   } else {
     findings.push(...(await checkFiles(promtool, files, findings, signal)));
     // Each release of the package has been through them; with numbers of one's own they may come out otherwise.
-    if (settings?.["test"] === true) findings.push(...(await testAlerts(promtool, alerts, variables, signal)));
+    if (settings?.["test"] === true)
+      findings.push(...(await testAlerts(promtool, alerts, variables, { place, signal })));
   }
-  const demanded = await findDemanded({ stores, files, generated, variables, promtool, explicit, signal });
+  const demanded = await findDemanded({ stores, files, generated, variables, promtool, explicit, signal, place });
   findings.push(...demanded.findings);
   notes.push(...demanded.notes);
   if (stores.size === 0) {

@@ -122,7 +122,7 @@ test("whatever is written, something is said of it and nothing is thrown", () =>
         expect(message).not.toBe("");
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 

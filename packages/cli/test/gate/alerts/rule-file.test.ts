@@ -136,6 +136,6 @@ test("whatever the text, it is read and nothing is thrown", () => {
     fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
       for (const line of lint(pieces.join(""))) expect(line).toMatch(/^\d+:\d+ /);
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
