@@ -1,5 +1,6 @@
 import process from "node:process";
 import type { DoctorCheck } from "../doctor-check.ts";
+import { installedKafka } from "./live/kafka.ts";
 
 /** What this stage can use. */
 export const auditDoctor: readonly DoctorCheck[] = [
@@ -12,5 +13,14 @@ export const auditDoctor: readonly DoctorCheck[] = [
         found: process.platform === "linux" ? "linux" : null,
         hint: "Linux only; elsewhere give the target's `sysctl -a` as kernel.from",
       }),
+  },
+  {
+    name: "kafkajs",
+    stage: "audit",
+    neededFor: "--live: the settings of Kafka brokers",
+    look: async () => ({
+      found: (await installedKafka(["127.0.0.1:9092"], 1000)) === undefined ? null : "installed",
+      hint: "npm install kafkajs",
+    }),
   },
 ];

@@ -2,7 +2,7 @@ import type { ConnectionKind } from "../config/audit-section.ts";
 import { connectionKinds } from "../config/audit-section.ts";
 import type { RuleContext } from "../rule.ts";
 import type { Server } from "./servers.ts";
-import { serversOf } from "./servers.ts";
+import { serverFact, serversOf } from "./servers.ts";
 import { holds } from "./comparison.ts";
 import { uses } from "./uses.ts";
 
@@ -17,9 +17,42 @@ export function unknownKernel({ live }: Pick<RuleContext, "live">, setting: stri
   return `${setting} is not known: no file of kernel.from, compose or kubernetes has it${live === null ? ", and --live was not given" : ""}`;
 }
 
-/** Reports each machine whose setting does not hold the comparison. */
-export function checkKernel(context: RuleContext, setting: string, comparison: string, why: string): void {
-  for (const machine of machinesWith(context, setting)) {
+/** The machines a server runs on, as far as that is known: containers have a network of their own. */
+export function machinesOf(context: RuleContext, server: Server): readonly Server[] {
+  const machines = serversOf(context, "kernel");
+  if (server.isLive) {
+    const isHere = /127\.0\.0\.1|localhost|\[::1\]/.test(server.name);
+    return machines.filter(({ isLive }) => isLive && isHere);
+  }
+  const own = machines.filter(
+    ({ name }) => name === server.name || server.name.startsWith(`${name.split(" in ")[0]} `),
+  );
+  return isContainer(server) ? own : machines.filter((machine) => !machine.isLive && !isContainer(machine));
+}
+
+function isContainer(server: Server): boolean {
+  const [, kind] = server.at(serverFact).path;
+  return kind === "compose" || kind === "kubernetes";
+}
+
+export interface KernelCheck {
+  readonly setting: string;
+  /** Why the value matters, as the end of a sentence. */
+  readonly why: string;
+  /** Machines it says nothing of are passed over. */
+  readonly applies?: (machine: Server) => boolean;
+}
+
+/** Reports each machine that does not have what the preset asks for what is in use. */
+export function checkPreset(
+  context: RuleContext,
+  group: "any" | ConnectionKind,
+  { setting, why, applies = () => true }: KernelCheck,
+): void {
+  const comparison = context.preset.kernel[group][setting];
+  const inUse = group === "any" ? connectionKinds.some((kind) => uses(context, kind)) : uses(context, group);
+  if (comparison === undefined || !inUse) return;
+  for (const machine of machinesWith(context, setting).filter(applies)) {
     const value = machine.value(setting) ?? "";
     if (holds(comparison, value)) continue;
     const wanted = comparison.replace(/^=/, "");
@@ -29,12 +62,4 @@ export function checkKernel(context: RuleContext, setting: string, comparison: s
       data: { machine: machine.name, value, wanted: comparison },
     });
   }
-}
-
-/** Reports each machine that does not have what the preset asks for what is in use. */
-export function checkPreset(context: RuleContext, group: "any" | ConnectionKind, setting: string, why: string): void {
-  const comparison = context.preset.kernel[group][setting];
-  if (comparison === undefined) return;
-  const inUse = group === "any" ? connectionKinds.some((kind) => uses(context, kind)) : uses(context, group);
-  if (inUse) checkKernel(context, setting, comparison, why);
 }

@@ -7,7 +7,23 @@ import { readFiles } from "./read-files.ts";
 /** Judges what is declared, what the named files set and, with --live, what the running servers and this machine say. */
 export const auditStage: StageRunner = { stage: "audit", run: runAudit };
 
-async function runAudit({ config, preset, source, rules, live, env, signal, say }: StageContext): Promise<StageResult> {
+async function runAudit({
+  config,
+  preset,
+  source,
+  rules,
+  live,
+  explicit,
+  env,
+  signal,
+  say,
+}: StageContext): Promise<StageResult> {
+  const { workloads, connections, kernel, files } = config;
+  if (!live && [workloads, connections, kernel, files].every((section) => Object.keys(section).length === 0)) {
+    const message = "there is nothing to audit: no workloads, connections, kernel or files";
+    const notes: StageNote[] = [{ kind: "skipped", rule: null, message }];
+    return { stage: "audit", verdict: explicit ? "inconclusive" : "skipped", findings: [], notes, facts: {} };
+  }
   const { facts, notes: fileNotes } = await readFiles(config, source);
   const notes: StageNote[] = [...fileNotes];
   let answers: readonly Fact[] | null = null;

@@ -2,7 +2,7 @@ import type { Rule } from "../../rule.ts";
 import { defineRule } from "../../rule.ts";
 import { wholeNumber } from "../../audit/amounts.ts";
 import { factsOf } from "../../audit/given-facts.ts";
-import { unknownKernel } from "../../audit/kernel-check.ts";
+import { machinesOf } from "../../audit/kernel-check.ts";
 import { serversOf } from "../../audit/servers.ts";
 
 export const rule: Rule = defineRule({
@@ -22,13 +22,13 @@ export const rule: Rule = defineRule({
     needs: ["static"],
   },
   check(context) {
-    const machines = serversOf(context, "kernel").filter((machine) => machine.has("net.core.somaxconn"));
-    const servers = serversOf(context, "redis").filter((server) => server.valueOr("tcp-backlog", "511") !== undefined);
-    if (servers.length > 0 && machines.length === 0) context.skip(unknownKernel(context, "net.core.somaxconn"));
-    for (const machine of machines) {
-      const most = wholeNumber(machine.value("net.core.somaxconn")) ?? Number.POSITIVE_INFINITY;
-      for (const server of servers) {
-        const backlog = wholeNumber(server.valueOr("tcp-backlog", "511")) ?? 0;
+    for (const server of serversOf(context, "redis")) {
+      const backlog = wholeNumber(server.valueOr("tcp-backlog", "511"));
+      if (backlog === undefined) continue;
+      const machines = machinesOf(context, server).filter((machine) => machine.has("net.core.somaxconn"));
+      if (machines.length === 0) context.skip(`${server.name}: net.core.somaxconn of its machine is not known`);
+      for (const machine of machines) {
+        const most = wholeNumber(machine.value("net.core.somaxconn")) ?? Number.POSITIVE_INFINITY;
         if (backlog <= most) continue;
         const message = `${server.name}: tcp-backlog is ${backlog}, and net.core.somaxconn on ${machine.name} cuts it to ${most}`;
         context.report({ ...server.at("tcp-backlog"), message });

@@ -1,5 +1,6 @@
 import type { Rule } from "../../rule.ts";
 import { defineRule } from "../../rule.ts";
+import type { Server } from "../../audit/servers.ts";
 import { factsOf } from "../../audit/given-facts.ts";
 import { isBroker, serversOf } from "../../audit/servers.ts";
 
@@ -38,8 +39,11 @@ export const rule: Rule = defineRule({
         "message.max.bytes",
       ],
       etcd: ["quota-backend-bytes", "max-request-bytes", "initial-cluster-token"],
-      kernel: ["vm.swappiness", "vm.overcommit_memory", "vm.max_map_count", "fs.file-max", "net.core.somaxconn"],
+      kernel: ["vm.swappiness", "vm.overcommit_memory", "vm.max_map_count", "fs.file-max"],
     };
+    // The services of a compose file or of a cluster may be anything to each other.
+    const isPlain = (server: Server): boolean =>
+      !["compose", "kubernetes"].includes(String(server.facts[0]?.path?.[1]));
     for (const [subject, names] of Object.entries(mustAgree)) {
       const servers = serversOf(context, subject).filter((server) => !server.isLive);
       for (const server of servers) {
@@ -55,7 +59,7 @@ export const rule: Rule = defineRule({
       }
       for (const name of names) {
         const [first, ...others] = servers.filter(
-          (server) => server.has(name) && (subject !== "kafka" || isBroker(server)),
+          (server) => server.has(name) && isPlain(server) && (subject !== "kafka" || isBroker(server)),
         );
         for (const other of others) {
           if (other.value(name) === first!.value(name)) continue;

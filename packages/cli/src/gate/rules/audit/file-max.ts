@@ -17,7 +17,7 @@ export const rule: Rule = defineRule({
     needs: ["static"],
   },
   check(context) {
-    checkPreset(context, "etcd", "fs.file-max", "etcd without file handles loses its leader");
+    checkPreset(context, "etcd", { setting: "fs.file-max", why: "etcd without file handles loses its leader" });
   },
   tests: {
     valid: [

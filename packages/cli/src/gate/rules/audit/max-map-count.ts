@@ -20,7 +20,7 @@ export const rule: Rule = defineRule({
     needs: ["static"],
   },
   check(context) {
-    checkPreset(context, "kafka", "vm.max_map_count", "each log segment of Kafka takes two maps");
+    checkPreset(context, "kafka", { setting: "vm.max_map_count", why: "each log segment of Kafka takes two maps" });
   },
   tests: {
     valid: [

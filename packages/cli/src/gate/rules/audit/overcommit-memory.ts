@@ -20,7 +20,10 @@ export const rule: Rule = defineRule({
     needs: ["static"],
   },
   check(context) {
-    checkPreset(context, "redis", "vm.overcommit_memory", "snapshots and replication of Redis fail under load");
+    checkPreset(context, "redis", {
+      setting: "vm.overcommit_memory",
+      why: "snapshots and replication of Redis fail under load",
+    });
   },
   tests: {
     valid: [

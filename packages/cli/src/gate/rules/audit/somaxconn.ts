@@ -21,7 +21,7 @@ export const rule: Rule = defineRule({
     needs: ["static"],
   },
   check(context) {
-    checkPreset(context, "any", "net.core.somaxconn", "a burst of connects overflows the queue");
+    checkPreset(context, "any", { setting: "net.core.somaxconn", why: "a burst of connects overflows the queue" });
   },
   tests: {
     valid: [

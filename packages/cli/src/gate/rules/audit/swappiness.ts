@@ -2,7 +2,6 @@ import type { Rule } from "../../rule.ts";
 import { defineRule } from "../../rule.ts";
 import { factsOf, liveFactsOf } from "../../audit/given-facts.ts";
 import { checkPreset } from "../../audit/kernel-check.ts";
-import { serversOf } from "../../audit/servers.ts";
 
 export const rule: Rule = defineRule({
   meta: {
@@ -22,13 +21,11 @@ export const rule: Rule = defineRule({
     needs: ["static"],
   },
   check(context) {
-    const machines = serversOf(context, "kernel");
-    if (
-      machines.some((machine) => machine.value("memory.swap-total-kb") === "0") &&
-      !context.facts.some(({ name }) => name === "vm.swappiness")
-    )
-      return;
-    checkPreset(context, "kafka", "vm.swappiness", "what is swapped out stops consumers for seconds");
+    checkPreset(context, "kafka", {
+      setting: "vm.swappiness",
+      why: "what is swapped out stops consumers for seconds",
+      applies: (machine) => machine.value("memory.swap-total-kb") !== "0",
+    });
   },
   tests: {
     valid: [

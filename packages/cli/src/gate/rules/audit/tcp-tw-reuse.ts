@@ -19,7 +19,10 @@ export const rule: Rule = defineRule({
   },
   check(context) {
     if (context.preset.name === "article") {
-      checkPreset(context, "redis", "net.ipv4.tcp_tw_reuse", "connections in TIME_WAIT use up the ports");
+      checkPreset(context, "redis", {
+        setting: "net.ipv4.tcp_tw_reuse",
+        why: "connections in TIME_WAIT use up the ports",
+      });
       return;
     }
     for (const machine of serversOf(context, "kernel")) {
