@@ -55,11 +55,11 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       outputError: (text, write) => write(`${oneLine(text)}\n`),
     });
   const host: CommandHost = { io, notes, done: (result) => void (code = result) };
-  for (const name of namesOf(argv)) {
-    const command = await commands[name]!(host, argv.slice(1));
-    program.addCommand(inherit(command, program));
-  }
   try {
+    for (const name of namesOf(argv)) {
+      const command = await commands[name]!(host, argv.slice(1));
+      program.addCommand(inherit(command, program));
+    }
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;

@@ -43,7 +43,7 @@ type Flags = GateFlags & { readonly only?: readonly Stage[]; readonly live?: boo
 export async function gateCommand(host: GateHost, args: readonly string[]): Promise<Command> {
   const gate = withGateOptions(new Command("gate"))
     .description("Block a release that is not safe: stores, pools, kernels, alerts, faults, capacity.")
-    .addOption(new Option("--only <stages>", `these stages, such as advise,audit`).argParser(stagesOf))
+    .addOption(new Option("--only <stages>", "these stages, such as advise,audit").argParser(stagesOf))
     .option("--live", "ask running servers and /proc of this machine, too")
     .addHelpText("after", epilogue)
     // `gate advise -c file` is an option of advise.
@@ -51,11 +51,16 @@ export async function gateCommand(host: GateHost, args: readonly string[]): Prom
     .hook("preSubcommand", refuseOptionsBefore)
     .action(async (flags: Flags) => host.done(await runStages(flags, host)));
   const [wanted] = args;
-  const names = wanted !== undefined && Object.hasOwn(parts, wanted) ? [wanted] : Object.keys(parts);
   // Options alone run the gate itself.
   if (wanted?.startsWith("-") === true && !args.some((each) => each === "-h" || each === "--help" || each in parts)) {
     return gate.allowExcessArguments(false);
   }
+  if (wanted !== undefined && !wanted.startsWith("-") && wanted !== "help" && !Object.hasOwn(parts, wanted)) {
+    const { didYouMean } = await import("../gate/nearest.ts");
+    const names = Object.keys(parts);
+    throw new UsageError(`gate has no command "${wanted}"${didYouMean(wanted, names)}; there are: ${names.join(", ")}`);
+  }
+  const names = wanted !== undefined && Object.hasOwn(parts, wanted) ? [wanted] : Object.keys(parts);
   for (const name of names) (await parts[name]!())(gate, host);
   return gate;
 }

@@ -32,8 +32,8 @@ export interface RunResult {
   readonly summary: FetchSummary;
 }
 
-/** Runs the command line in this process on streams in memory. */
-export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+/** Streams in memory. */
+export function memoryIo(options: RunOptions = {}): { io: Io; stdout: { text: string }; stderr: { text: string } } {
   const stdout = new Collector(options.onOutput);
   const stderr = new Collector();
   const { stdin = "", tty = false, env = {} } = options;
@@ -49,6 +49,12 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     env,
     ...(options.interrupt === undefined ? {} : { interrupt: options.interrupt }),
   };
+  return { io, stdout, stderr };
+}
+
+/** Runs the command line in this process on streams in memory. */
+export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const { io, stdout, stderr } = memoryIo(options);
   const code = await main(argv, io);
   return {
     code,

@@ -1,0 +1,178 @@
+// The command as people and pipelines call it.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { jsonSchema, loadConfig } from "../../src/gate/config/load.ts";
+import type { GateReport } from "../../src/gate/report/gate-report.ts";
+import { rules } from "../../src/gate/rules/index.ts";
+import { shell, start } from "../support/child.ts";
+import { temporaryFolder } from "../support/folders.ts";
+import { run } from "../support/memory-io.ts";
+
+function written(text: string): string {
+  const file = path.join(temporaryFolder(), "snowshed.yaml");
+  writeFileSync(file, text);
+  return file;
+}
+
+const parse = (text: string): GateReport => JSON.parse(text) as GateReport;
+
+describe("snowshed gate", () => {
+  test.each(["article", "recommended"])(
+    "init writes a file that passes with the preset %s, and never over one",
+    async (preset) => {
+      const folder = temporaryFolder();
+      mkdirSync(path.join(folder, "deploy"));
+      const file = path.join(folder, "snowshed.yaml");
+      writeFileSync(path.join(folder, "deploy", "redis.conf"), "maxmemory 1gb\nmaxmemory-policy noeviction\n");
+      expect(await run(["gate", "init", "-c", file, "--preset", preset])).toMatchObject({ code: 0, stdout: "" });
+      const text = readFileSync(file, "utf8");
+      expect(text).toMatch(/^# yaml-language-server: \$schema=/);
+      expect(text).toContain("redis: [deploy/redis.conf]");
+      const { config } = await loadConfig(file);
+      expect(config.extends).toBe(`snowshed:${preset}`);
+      expect((await run(["gate", "-c", file, "--only", "advise"])).code).toBe(0);
+      const again = await run(["gate", "init", "-c", file]);
+      expect(again).toMatchObject({ code: 2, stderr: `snowshed: ${file} is there already\n` });
+      expect(readFileSync(file, "utf8")).toBe(text);
+    },
+  );
+
+  test("a file that cannot be used: each mistake on a line of stderr with its place, and in the reports", async () => {
+    const file = written("version: 1\nworkload: {}\nenvironment: 3\n");
+    const sarif = path.join(path.dirname(file), "gate.sarif");
+    const { code, stderr, stdout } = await run(["gate", "-c", file, "-o", `sarif=${sarif}`]);
+    expect(code).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr.split("\n")).toEqual([
+      `snowshed: ${file}:2:1: unknown key "workload"; did you mean "workloads"?`,
+      `snowshed: ${file}:3:14: environment must be a text`,
+      "",
+    ]);
+    const { runs } = JSON.parse(readFileSync(sarif, "utf8")) as { runs: { results: { ruleId: string }[] }[] };
+    expect(runs[0]!.results.map(({ ruleId }) => ruleId)).toEqual(["config/unknown-key", "config/invalid-value"]);
+  });
+
+  test.each([
+    [["--only", "advise,chaoss"], 'there is no stage "chaoss"'],
+    [["--output", "xml"], 'there is no format "xml"'],
+    [["--fail-on", "info"], "Allowed choices are error, warning"],
+    [["--onli", "advise"], "unknown option '--onli' (Did you mean --only?)"],
+    [["advize"], 'gate has no command "advize"; did you mean "advise"?'],
+    [["-c", "x.yaml", "advise"], "--config goes after the name: snowshed gate advise --config"],
+    [["rule", "explain", "advise/store-is-leaf"], 'did you mean "advise/store-is-the-leaf"?'],
+    [["-c", "/nowhere/snowshed.yaml"], "the configuration is not there; `snowshed gate init` writes one"],
+  ])("wrong usage: %j", async (args, message) => {
+    const { code, stderr } = await run(["gate", ...args]);
+    expect(stderr).toContain(message);
+    expect(code).toBe(2);
+  });
+
+  test("schema prints the schema, rule list and rule explain the rules", async () => {
+    expect(JSON.parse((await run(["gate", "schema"])).stdout)).toEqual(JSON.parse(JSON.stringify(jsonSchema())));
+    const { stdout } = await run(["gate", "rule", "list"]);
+    expect(
+      stdout
+        .trim()
+        .split("\n")
+        .map((line) => line.split(" ", 1)[0]),
+    ).toEqual(rules.map(({ meta }) => meta.id));
+    const json = JSON.parse((await run(["gate", "rule", "list", "--stage", "advise", "--json"])).stdout) as {
+      stage: string;
+    }[];
+    expect(new Set(json.map(({ stage }) => stage))).toEqual(new Set(["advise"]));
+    const explained = (await run(["gate", "rule", "explain", "advise/store-is-the-leaf"])).stdout;
+    for (const part of ["Why: ", "Fix: ", "See: the article, chapter 5", "origin    article"])
+      expect(explained).toContain(part);
+  });
+
+  test("doctor names what is missing and how to install it", async () => {
+    const folder = temporaryFolder();
+    const { code, stdout } = await run(["gate", "doctor", "--json"], { env: { PATH: folder } });
+    expect(code).toBe(0);
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; found: string | null; hint: string }[] };
+    const missing = checks.find(({ name }) => name === "promtool")!;
+    expect(missing.found).toBeNull();
+    expect(missing.hint).toContain("apt-get install");
+    writeFileSync(path.join(folder, "promtool"), "#!/bin/sh\n", { mode: 0o755 });
+    const again = (await run(["gate", "doctor"], { env: { PATH: folder } })).stdout;
+    expect(again).toContain(path.join(folder, "promtool"));
+  });
+});
+
+/** 500 workloads, connections and exceptions; every other workload is in the wrong store. */
+function large(): string {
+  const lines = ["version: 1", "workloads:"];
+  for (let n = 0; n < 500; n++) {
+    const store = n % 2 === 0 ? "kafka" : "etcd";
+    lines.push(`  w${n}: { writesPerSecond: ${n}, ordering: none, consistency: linearizable, store: ${store} }`);
+  }
+  lines.push("connections:");
+  for (let n = 0; n < 500; n++) lines.push(`  c${n}: { max: 200, perProcess: 4, processes: 12 }`);
+  lines.push("exceptions:");
+  for (let n = 0; n < 250; n++) {
+    lines.push(
+      `  - { rule: advise/store-is-the-leaf, reason: r, owner: o, until: 2999-01-01, path: workloads.w${4 * n} }`,
+    );
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+test("500 workloads, 500 connections, 250 findings: less than a second of computing, every place right", async () => {
+  const file = written(large());
+  await run(["gate", "-c", file, "-o", "json"]);
+  const before = process.cpuUsage();
+  const { stdout } = await run(["gate", "-c", file, "-o", "json"]);
+  const { user, system } = process.cpuUsage(before);
+  const report = parse(stdout);
+  const wrong = report.stages[1]!.findings.filter(({ rule }) => rule === "advise/store-is-the-leaf");
+  expect(wrong).toHaveLength(250);
+  expect(wrong.filter(({ status }) => status === "excepted")).toHaveLength(125);
+  for (const { path: place, line } of wrong) expect(line).toBe(Number(String(place[1]).slice(1)) + 3);
+  expect((user + system) / 1000).toBeLessThan(1000);
+});
+
+test("two gates at once on one folder: each reports its own, and files are whole", async () => {
+  const file = written(large());
+  const folder = path.dirname(file);
+  const out = ["-o", `json=${path.join(folder, "gate.json")}`, "-o", `junit=${path.join(folder, "gate.xml")}`];
+  const args = ["gate", "--only", "advise", "-q", "-c", file, ...out];
+  const ended = await Promise.all([start(args).ended, start(args).ended]);
+  expect(ended.map(({ code }) => code)).toEqual([1, 1]);
+  expect(ended[0].stdout).toBe(ended[1].stdout);
+  expect(parse(readFileSync(path.join(folder, "gate.json"), "utf8")).verdict).toBe("blocked");
+  expect(readFileSync(path.join(folder, "gate.xml"), "utf8")).toMatch(/<\/testsuites>\n$/);
+  expect(readdirSync(folder).toSorted()).toEqual(["gate.json", "gate.xml", "snowshed.yaml"]);
+});
+
+describe("start-up", () => {
+  /** The modules a run of the built command line has loaded, as V8 reports them. */
+  async function loadedBy(args: string): Promise<string[]> {
+    const folder = temporaryFolder();
+    await shell(`$SNOWSHED ${args}`, { NODE_V8_COVERAGE: folder });
+    const [name] = readdirSync(folder);
+    const { result } = JSON.parse(readFileSync(path.join(folder, name!), "utf8")) as { result: { url: string }[] };
+    const files = result.filter(({ url }) => url.startsWith("file:")).map(({ url }) => fileURLToPath(url));
+    return files.map((file) =>
+      file.replace(/^.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\/.*$/, "$1").replace(/^.*\/dist\//, ""),
+    );
+  }
+
+  test("takes commander and a few small modules", async () => {
+    const modules = new Set(await loadedBy("--version"));
+    expect([...modules].filter((name) => !name.endsWith(".js"))).toEqual(["commander"]);
+    expect(modules).toContain("main.js");
+    expect(modules.size).toBeLessThan(10);
+    const help = new Set(await loadedBy("gate advise --help"));
+    expect([...help].filter((name) => !name.endsWith(".js"))).toEqual(["commander"]);
+    expect([...help].filter((name) => name.startsWith("gate/"))).toEqual([]);
+  });
+
+  test("the gate itself loads what it needs, and no client of a server", async () => {
+    const file = written("version: 1\n");
+    const modules = new Set(await loadedBy(`gate --only advise -c ${file}`));
+    for (const name of ["yaml", "zod", "gate/gate-run.js"]) expect(modules).toContain(name);
+    for (const name of ["ioredis", "undici", "kafkajs", "@grpc/grpc-js"]) expect(modules).not.toContain(name);
+  });
+});
