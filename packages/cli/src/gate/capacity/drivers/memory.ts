@@ -10,6 +10,8 @@ import { random, runSchedule } from "./schedule.ts";
 const perSecond = 400;
 const patienceMs = 1000;
 const largestBatch = 1000;
+/** What is on its way to the server counts as used memory, too. */
+const largestBatchBytes = 256 * 1024;
 /** Batches in which nothing grew, was evicted or refused: it will not get fuller. */
 const mostIdleBatches = 20;
 
@@ -110,7 +112,8 @@ export class MemoryDriver implements Driver {
       // Beyond the first eviction more keys change nothing: each takes the place of another.
       if (this.#evictedAt !== null) return;
       const missing = (load / 100) * last.maxBytes - last.usedBytes;
-      const count = Math.max(1, Math.min(largestBatch, Math.ceil(missing / this.#bytesPerKey)));
+      const most = Math.min(largestBatch, largestBatchBytes / this.#bytesPerKey);
+      const count = Math.max(1, Math.ceil(Math.min(most, missing / this.#bytesPerKey)));
       const pipeline = this.#client.pipeline();
       for (let each = 0; each < count; each++) pipeline.set(keyOf(this.#keys++), this.#value);
       const answers = await pipeline.exec();
