@@ -10,14 +10,24 @@ const waits: ReadonlyMap<Kind, readonly string[]> = new Map<Kind, readonly strin
   ["Channel", ["receive", "send"]],
   ["Context", ["sleep"]],
   ["Group", ["ready", "wait"]],
+  ["Quota", ["permit"]],
+  ["RedisQuota", ["permit"]],
   ["ReentrantSemaphore", ["acquire"]],
   ["Semaphore", ["acquire"]],
   ["WaitGroup", ["wait"]],
 ]);
-const functions: ReadonlySet<string> = new Set(["batch", "forEachConcurrent", "mapConcurrent", "select"]);
+const functions: ReadonlySet<string> = new Set([
+  "batch",
+  "forEachConcurrent",
+  "hedge",
+  "mapConcurrent",
+  "retry",
+  "select",
+  "timeout",
+]);
 
 export const noFloatingWait: Rule = defineRule("no-floating-wait", {
-  description: "Await what waits: groups, semaphores, channels, loops and batches",
+  description: "Await what waits: groups, semaphores, channels, quotas, loops, batches, retries",
   messages: {
     floating: "The code goes on without waiting for `{{call}}`, and its failure is lost: await it, or say `void`.",
     notIterated: "`mapConcurrent()` starts nothing until it is iterated: use `for await`, or `forEachConcurrent()`.",
