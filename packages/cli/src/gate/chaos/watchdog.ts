@@ -4,7 +4,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 export interface Watchdog {
-  /** It ends; it does nothing if the journal is gone. */
+  /** It ends without doing anything. */
   dismiss(): Promise<void>;
 }
 
@@ -49,7 +49,8 @@ export async function startWatchdog(
   child.unref();
   return {
     dismiss: async () => {
-      child.stdin.end();
+      // Not by its stdin: what could not be taken back is for the user to see, not to be tried again behind their back.
+      child.kill("SIGKILL");
       await gone.catch(() => {});
     },
   };
