@@ -44,7 +44,7 @@ export function measured(
   return loads.flatMap((load) =>
     [1, 2, 3, 4, 5].map((repetition) => {
       const throughput = Math.max(0.01, truth(load) * (1 + noise * draw()));
-      return { ...unknown, load, repetition, throughput, concurrency: load, ...more(load, draw) };
+      return Object.assign({}, unknown, { load, repetition, throughput, concurrency: load }, more(load, draw));
     }),
   );
 }

@@ -5,6 +5,7 @@ import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { CapacityFailure } from "../../../src/gate/capacity/capacity-failure.ts";
 import type { DriverOptions } from "../../../src/gate/capacity/drivers/driver.ts";
 import { makeDriver } from "../../../src/gate/capacity/drivers/driver.ts";
 import { runSchedule } from "../../../src/gate/capacity/drivers/schedule.ts";
@@ -75,10 +76,8 @@ describe("k6", () => {
   test("that is not there is said so", async () => {
     const url = new URL("http://127.0.0.1:9");
     const missing = measureOnce(1, { driver: "k6", url, env: { PATH: "" }, folder: path.join(root, "none") });
-    await expect(missing).rejects.toMatchObject({
-      name: "CapacityFailure",
-      message: expect.stringMatching(/^k6 is not there: see/),
-    });
+    await expect(missing).rejects.toThrow(CapacityFailure);
+    await expect(missing).rejects.toThrow(/^k6 is not there: see/);
   });
 });
 
@@ -100,7 +99,11 @@ describe("the open loop", () => {
     let free = (): void => {};
     const stalled = new Promise<void>((resolve) => (free = resolve));
     const sample = await runSchedule({
-      ...{ rate: 500, seconds: 0.2, seed: 3, patienceMs: 5000, signal },
+      rate: 500,
+      seconds: 0.2,
+      seed: 3,
+      patienceMs: 5000,
+      signal,
       request: async (index) => {
         if (index === 20) setTimeout(free, 300);
         if (index >= 20) await stalled;
@@ -120,14 +123,22 @@ describe("the open loop", () => {
       while (performance.now() < end);
     };
     const late = await runSchedule({
-      ...{ rate: 200, seconds: 0.2, seed: 3, patienceMs: 1000, signal },
+      rate: 200,
+      seconds: 0.2,
+      seed: 3,
+      patienceMs: 1000,
+      signal,
       request: (index) => Promise.resolve(index % 10 === 0 ? block() : undefined),
     });
     expect(late.lag).toBeGreaterThan(10);
     expect(late.invalid).toMatch(/^the generator was \d+ ms late \(99th percentile; 10 at most\)$/);
     const stop = new AbortController();
     const stopped = runSchedule({
-      ...{ rate: 10, seconds: 600, seed: 3, patienceMs: 10, signal: stop.signal },
+      rate: 10,
+      seconds: 600,
+      seed: 3,
+      patienceMs: 10,
+      signal: stop.signal,
       request: () => Promise.resolve(stop.abort(new Error("stopped"))),
     });
     await expect(stopped).rejects.toThrow("stopped");

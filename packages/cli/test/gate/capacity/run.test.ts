@@ -64,7 +64,8 @@ describe("a run", () => {
     const orders = [1, 2, 3, 4, 5].map((r) => measurements.filter((m) => m.repetition === r).map(({ load }) => load));
     for (const order of orders) expect(order.toSorted((a, b) => a - b)).toEqual(loads);
     expect(new Set(orders.map(String)).size).toBeGreaterThan(1);
-    expect(judgement.model).toMatchObject({ sigma: expect.closeTo(0.1, 3), kappa: expect.closeTo(0.001, 4) });
+    expect(judgement.model!.sigma).toBeCloseTo(0.1, 3);
+    expect(judgement.model!.kappa).toBeCloseTo(0.001, 4);
     const safe = Math.floor(judgement.safe! * 100) / 100;
     const rules = readFileSync(path.join(out, "api.rules.yml"), "utf8");
     expect(rules).toContain(`(rate(http_server_request_duration_seconds_count[5m])) > ${safe}`);
@@ -222,9 +223,12 @@ describe("on a real Redis", () => {
       if (load < 100) expect(Math.abs(used! - load)).toBeLessThan(5);
       expect(evictedAt === null).toBe(load < 100);
     }
-    expect(judgement.onsets).toEqual(
-      points.length === 6 ? [{ kind: "eviction", value: expect.closeTo(100, 0) }] : expect.anything(),
-    );
+    // Every repetition may have come late, and then there is no point at 100.
+    for (const { kind, value } of judgement.onsets) {
+      expect(kind).toBe("eviction");
+      expect(value).toBeCloseTo(100, 0);
+    }
+    expect(judgement.onsets).toHaveLength(points.some(({ load }) => load === 100) ? 1 : 0);
     expect(await client.dbsize()).toBe(0);
     expect(`${stdout}${stderr}${readFileSync(path.join(out, "redis.html"), "utf8")}`).not.toContain("sesame-84");
   });
