@@ -7,7 +7,7 @@ const samples = 240;
 export const settled = 6;
 
 /** `name{label="value"}` as promtool reads it. */
-export function seriesName(metric: string, labels: Labels): string {
+function seriesName(metric: string, labels: Labels): string {
   const pairs = Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   return `${metric}{${pairs.join(",")}}`;
 }
@@ -25,12 +25,6 @@ export function growing(metric: string, labels: Labels, perMinute: number): Fixt
 /** A counter that goes up by one, once, after some minutes. */
 export function once(metric: string, labels: Labels, minute: number): FixtureSeries {
   return { series: seriesName(metric, labels), values: `0+0x${minute - 1} 1+0x${samples - minute}` };
-}
-
-/** A value on its way up or down. */
-export function moving(metric: string, labels: Labels, from: number, perMinute: number): FixtureSeries {
-  const sign = perMinute < 0 ? "-" : "+";
-  return { series: seriesName(metric, labels), values: `${text(from)}${sign}${text(Math.abs(perMinute))}x${samples}` };
 }
 
 export interface HistogramShape {

@@ -135,33 +135,29 @@ export function probeFiles(
     ...(recorded.length === 0 ? [] : [{ name: "recordings", rules: recorded }]),
     { name: "alerts", rules: alerts },
   ];
-  // Those that want the same series share a test: promtool evaluates every rule in each.
-  const byInput = new Map<string, number[]>();
-  for (const [index, { demand, labels }] of candidates.entries()) {
-    const key = JSON.stringify([demand.id, labels]);
-    byInput.set(key, [...(byInput.get(key) ?? []), index]);
-  }
-  const tests = [...byInput.values()].flatMap((indexes) => {
-    const { demand, labels } = candidates[indexes[0]!]!;
-    const expected = indexes.map((index) => ({
-      eval_time: `${judgedAt(candidates[index]!)}m`,
+  const tests = [...new Set(candidates.map(({ demand }) => demand))].flatMap((demand) => {
+    const indexed = [...candidates.entries()].filter(([, candidate]) => candidate.demand === demand);
+    const expected = indexed.map(([index, candidate]) => ({
+      eval_time: `${judgedAt(candidate)}m`,
       alertname: `Probe${index}`,
       exp_alerts: [],
     }));
+    // What is bad for one is bad for all: their series can be there at once, and promtool takes as long as for one.
+    const labels = new Map(indexed.map(([, candidate]) => [JSON.stringify(candidate.labels), candidate.labels ?? {}]));
     return (["bad", "good", "unset"] as const).flatMap((name) => {
-      const input = demand[name]?.(labels ?? {}, variables);
-      return input === undefined ? [] : [{ interval: "1m", name, input_series: input, alert_rule_test: expected }];
+      const input = [...labels.values()].flatMap((each) => demand[name]?.(each, variables) ?? []);
+      return input.length === 0 ? [] : [{ interval: "1m", name, input_series: input, alert_rule_test: expected }];
     });
   });
   return { rules: { groups }, tests: { rule_files: [rulesFile], evaluation_interval: "1m", tests } };
 }
 
-/** Minutes after the first sample at which a candidate must fire: its `for` and an hour, so that windows are full. */
+/** Minutes after the first sample at which a candidate must fire: its `for`, and what rates need to settle. */
 function judgedAt({ rule }: Candidate): number {
   const units: Readonly<Record<string, number>> = { ms: 0, s: 1 / 60, m: 1, h: 60, d: 1440, w: 10_080, y: 525_600 };
   let minutes = 0;
   for (const [, count, unit] of (rule.waits ?? "").matchAll(/(\d+)(ms|[smhdwy])/g)) {
     minutes += Number(count) * units[unit!]!;
   }
-  return Math.ceil(Math.min(minutes, 170)) + 65;
+  return Math.ceil(Math.min(minutes, 170)) + 30;
 }

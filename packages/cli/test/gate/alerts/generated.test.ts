@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { testAlerts } from "../../../src/gate/alerts/check-promtool.ts";
@@ -15,7 +15,6 @@ import { article } from "../../../src/gate/config/presets/article.ts";
 import { recommended } from "../../../src/gate/config/presets/recommended.ts";
 import { alerts } from "../../../src/gate/rules/alerts/index.ts";
 import { temporaryFolder } from "../../support/folders.ts";
-import { writeFileSync } from "node:fs";
 import { plants } from "./mutants.ts";
 import { promtool } from "./promtool-program.ts";
 
@@ -37,8 +36,8 @@ describe("every alert", () => {
 
   test("has fixtures that fire and that do not", () => {
     for (const alert of alerts) {
-      const fires = alert.series(variables).map((each) => each.fires.length > 0);
-      expect([alert.meta.id, fires.includes(true), fires.includes(false)]).toEqual([alert.meta.id, true, true]);
+      const fires = new Set(alert.series(variables).map((each) => each.fires.length > 0));
+      expect([alert.meta.id, fires.has(true), fires.has(false)]).toEqual([alert.meta.id, true, true]);
     }
   });
 

@@ -152,6 +152,16 @@ test("without promtool: inconclusive, and it is named; what can be read is judge
   ]);
 });
 
+test("a promtool that says what nobody understands leaves it open", async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "promtool"), "#!/bin/sh\necho 'something else'\nexit 1\n", { mode: 0o755 });
+  const own = rules(`{ alert: A, expr: 'redis_memory_used_bytes / (redis_memory_max_bytes > 0) > 0.7' }`);
+  const files = { "own.yml": own };
+  const { code, stage } = await check(`${redis}alerts: { lint: [own.yml] }\n`, files, { path: folder });
+  expect([code, stage!.verdict]).toEqual([3, "inconclusive"]);
+  expect(stage!.notes.map(({ message }) => message).join()).toContain("something else");
+});
+
 test("variables, include, and files that cannot be used", async () => {
   const wrong = await check(`alerts:\n  out: r.yml\n  include: [redi/*]\n  vars:\n    redisMemoryRatio: 75\n`);
   expect([wrong.code, wrong.found.slice(0, 2)]).toEqual([
