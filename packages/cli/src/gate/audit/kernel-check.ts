@@ -60,6 +60,8 @@ export function checkPreset(
       ...machine.at(setting),
       message: `${setting} is ${value} on ${machine.name}, and should be ${wanted}: ${why}`,
       data: { machine: machine.name, value, wanted: comparison },
+      // The article's table is meant to the letter by whoever chose it.
+      ...(context.preset.name === "article" ? { severity: "error" as const } : {}),
     });
   }
 }

@@ -1,6 +1,7 @@
 import type { LiveReading } from "./live-facts.ts";
 import { liveFacts, notAsked } from "./live-facts.ts";
 import type { AskOptions } from "./redis.ts";
+import { withTimeLimit } from "./time-limit.ts";
 
 /** Larger than any /metrics of etcd. */
 const mostBytes: number = 16 * 1024 * 1024;
@@ -33,12 +34,12 @@ export async function askEtcd(address: string, { path, timeoutMs, signal }: AskO
     const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
     headers["authorization"] = `Basic ${Buffer.from(user).toString("base64")}`;
   }
-  const ask = async (place: string, init: RequestInit): Promise<string> => {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const response = await fetch(`${server}${place}`, { ...init, headers, signal: limit });
-    if (!response.ok) throw new Error(`${place} answers ${response.status}`);
-    return bounded(response);
-  };
+  const ask = (place: string, init: RequestInit): Promise<string> =>
+    withTimeLimit(timeoutMs, signal, async (limited) => {
+      const response = await fetch(`${server}${place}`, { ...init, headers, signal: limited });
+      if (!response.ok) throw new Error(`${place} answers ${response.status}`);
+      return bounded(response);
+    });
   try {
     const metrics = parseMetrics(await ask("/metrics", {}));
     const values: Record<string, string | number | undefined> = {};

@@ -2,6 +2,7 @@ import { Redis } from "ioredis";
 import type { StageNote } from "../../run.ts";
 import type { LiveReading } from "./live-facts.ts";
 import { liveFacts, notAsked } from "./live-facts.ts";
+import { withTimeLimit } from "./time-limit.ts";
 
 const sections = ["server", "clients", "memory", "stats", "replication", "persistence"];
 
@@ -51,29 +52,34 @@ export async function askRedis(address: string, { path, timeoutMs, signal }: Ask
   // Without a listener each failed attempt would be written to stderr.
   let failure: unknown;
   client.on("error", (error) => (failure ??= error));
-  const stop = (): void => client.disconnect();
-  signal.addEventListener("abort", stop, { once: true });
   try {
-    await client.connect();
-    const info = parseInfo((await Promise.all(sections.map((section) => client.info(section)))).join("\n"));
-    const notes: StageNote[] = [];
-    const settings = await settingsOf(client).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      notes.push({
-        kind: "skipped",
-        rule: null,
-        message: `${server} does not tell its settings (CONFIG GET): ${reason}`,
+    return await withTimeLimit(timeoutMs, signal, async (limited) => {
+      // What waits for a connection or an answer rejects with it.
+      limited.addEventListener("abort", () => {
+        failure ??= limited.reason;
+        client.disconnect();
       });
-      return {};
+      await client.connect();
+      return readAll(client, server, path);
     });
-    const figured = Object.fromEntries(figures.map((name) => [`info.${name}`, info.get(name)]));
-    return { facts: liveFacts("redis", server, path, { ...settings, ...figured }), notes };
   } catch (error) {
     return notAsked(server, failure ?? error);
   } finally {
-    signal.removeEventListener("abort", stop);
     client.disconnect();
   }
+}
+
+async function readAll(client: Redis, server: string, path: AskOptions["path"]): Promise<LiveReading> {
+  const info = parseInfo((await Promise.all(sections.map((section) => client.info(section)))).join("\n"));
+  const notes: StageNote[] = [];
+  const settings = await settingsOf(client).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `${server} does not tell its settings (CONFIG GET): ${reason}`;
+    notes.push({ kind: "skipped", rule: null, message });
+    return {};
+  });
+  const figured = Object.fromEntries(figures.map((name) => [`info.${name}`, info.get(name)]));
+  return { facts: liveFacts("redis", server, path, { ...settings, ...figured }), notes };
 }
 
 async function settingsOf(client: Redis): Promise<Readonly<Record<string, string>>> {

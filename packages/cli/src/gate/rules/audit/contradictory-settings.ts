@@ -41,9 +41,6 @@ export const rule: Rule = defineRule({
       etcd: ["quota-backend-bytes", "max-request-bytes", "initial-cluster-token"],
       kernel: ["vm.swappiness", "vm.overcommit_memory", "vm.max_map_count", "fs.file-max"],
     };
-    // The services of a compose file or of a cluster may be anything to each other.
-    const isPlain = (server: Server): boolean =>
-      !["compose", "kubernetes"].includes(String(server.facts[0]?.path?.[1]));
     for (const [subject, names] of Object.entries(mustAgree)) {
       const servers = serversOf(context, subject).filter((server) => !server.isLive);
       for (const server of servers) {
@@ -94,3 +91,8 @@ export const rule: Rule = defineRule({
     ],
   },
 });
+
+/** The services of a compose file or of a cluster may be anything to each other. */
+function isPlain({ facts }: Server): boolean {
+  return !["compose", "kubernetes"].includes(String(facts[0]?.path?.[1]));
+}
