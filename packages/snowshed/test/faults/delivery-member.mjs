@@ -3,6 +3,7 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Consumer } from "@platformatic/kafka";
 import { Redis } from "ioredis";
+import { Kafka, logLevel } from "kafkajs";
 import { Pool } from "pg";
 import { ConsumerRunner, deduplicated, deduplicatedBatch } from "snowshed/kafka";
 import { PostgresDeduplicationStore } from "snowshed/postgres";
@@ -10,7 +11,7 @@ import { RedisDeduplicationStore } from "snowshed/redis";
 
 /** @import { ConsumedMessage } from "snowshed/kafka" */
 /**
- * @typedef {{ arm: string, kind: "postgres" | "redis" | "none", inBatches: boolean, bootstrap: string[], connection: object, redis: string,
+ * @typedef {{ arm: string, kind: "postgres" | "redis" | "none", inBatches: boolean, isOld: boolean, bootstrap: string[], connection: object, redis: string,
  *   topic: string, group: string }} Plan
  */
 const plan = /** @type {Plan} */ (JSON.parse(process.argv[2] ?? ""));
@@ -43,18 +44,24 @@ function handlers() {
   return { batchHandler: deduplicatedBatch(work, { store }), batchSize: 20 };
 }
 
+const session = { sessionTimeout: 2000, rebalanceTimeout: 4000, heartbeatInterval: 200 };
+
+/** A client, and what closes it. */
+function clientOf() {
+  const clientId = `member-${process.pid}`;
+  if (plan.isOld) {
+    const kafka = new Kafka({ clientId, brokers: bootstrap, logLevel: logLevel.NOTHING, requestTimeout: 1500 });
+    const client = kafka.consumer({ groupId: group, ...session, maxWaitTimeInMs: 200 });
+    return { client, connect: () => client.connect(), close: () => client.disconnect() };
+  }
+  const options = { timeout: 1500, connectTimeout: 500, retryDelay: 100 };
+  const client = new Consumer({ clientId, bootstrapBrokers: bootstrap, groupId: group, ...session, ...options });
+  return { client, connect: async () => {}, close: () => client.close(true) };
+}
+
 async function join() {
-  const client = new Consumer({
-    clientId: `member-${process.pid}`,
-    bootstrapBrokers: bootstrap,
-    groupId: group,
-    sessionTimeout: 2000,
-    rebalanceTimeout: 4000,
-    heartbeatInterval: 200,
-    timeout: 1500,
-    connectTimeout: 500,
-    retryDelay: 100,
-  });
+  const { client, connect, close } = clientOf();
+  await connect().catch(() => {});
   const runner = new ConsumerRunner(client, {
     topics: [topic],
     ...handlers(),
@@ -68,7 +75,7 @@ async function join() {
   while (runner.inspect().state === "idle") await runner.start().catch(() => sleep(100));
   return async () => {
     await runner.stop({ timeout: 500 }).catch(() => {});
-    await client.close(true).catch(() => {});
+    await close().catch(() => {});
   };
 }
 

@@ -21,8 +21,8 @@ const eventsOfRound = 600;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** How effects are kept from coming twice: the store, whether in batches, or not at all. */
-export const arms = ["postgres", "postgres batch", "redis", "none"] as const;
+/** How effects are kept from coming twice: the store, whether in batches or by the other client, or not at all. */
+export const arms = ["postgres", "postgres batch", "postgres kafkajs", "redis", "none"] as const;
 export type Arm = (typeof arms)[number];
 
 /** What became of the events so far. */
@@ -84,7 +84,17 @@ class Group {
   constructor(arm: Arm, topic: string, bootstrap: string[], connection: object, redis: string) {
     const group = `delivery-${arm.replace(" ", "-")}`;
     const [kind] = arm.split(" ");
-    const plan = { arm, kind, inBatches: arm.endsWith("batch"), bootstrap, connection, redis, topic, group };
+    const plan = {
+      arm,
+      kind,
+      inBatches: arm.endsWith("batch"),
+      isOld: arm.endsWith("kafkajs"),
+      bootstrap,
+      connection,
+      redis,
+      topic,
+      group,
+    };
     this.members = [new Member(plan), new Member(plan)];
     this.#topic = topic;
     const options = { timeout: 2000, connectTimeout: 500, retryDelay: 100 };
@@ -129,27 +139,27 @@ const faults = {
     await Promise.all(victims.map((victim) => victim.kill()));
     for (const victim of victims) victim.restart();
   },
+  async "members join and leave"({ victims }: Scene) {
+    for (const victim of victims) victim.tell("storm");
+    await sleep(4000);
+    for (const victim of victims) victim.tell("calm");
+  },
+  async "consumer stopped for longer than its session"({ victims }: Scene) {
+    for (const victim of victims) victim.signal("SIGSTOP");
+    await sleep(4000);
+    for (const victim of victims) victim.signal("SIGCONT");
+  },
   async "broker killed"({ cluster, turn }: Scene) {
     const broker = cluster.brokers[turn % 3]!;
     await broker.kill();
     await sleep(3000);
     await broker.start();
   },
-  async "members join and leave"({ victims }: Scene) {
-    for (const victim of victims) victim.tell("storm");
-    await sleep(5000);
-    for (const victim of victims) victim.tell("calm");
-  },
   async "network cut"({ proxies, turn }: Scene) {
     const proxy = proxies[turn % 3]!;
     proxy.halfOpen();
     await sleep(4000);
     proxy.restore();
-  },
-  async "consumer stopped for longer than its session"({ victims }: Scene) {
-    for (const victim of victims) victim.signal("SIGSTOP");
-    await sleep(4000);
-    for (const victim of victims) victim.signal("SIGCONT");
   },
   async "network slow"({ proxies }: Scene) {
     for (const proxy of proxies) proxy.delay(150);
@@ -180,6 +190,7 @@ export class DeliveryRun {
     topic: string,
     producer: IdempotentProducer,
     closeProducer: () => Promise<void>,
+    chosen: readonly Arm[],
   ) {
     this.#cluster = cluster;
     this.#proxies = proxies;
@@ -190,11 +201,11 @@ export class DeliveryRun {
     this.#producer = producer;
     this.#closeProducer = closeProducer;
     const { connection } = database.server;
-    const groups = arms.map((arm) => [arm, new Group(arm, topic, cluster.bootstrap, connection, redis.url)] as const);
+    const groups = chosen.map((arm) => [arm, new Group(arm, topic, cluster.bootstrap, connection, redis.url)] as const);
     this.#groups = new Map(groups);
   }
 
-  static async start(): Promise<DeliveryRun> {
+  static async start(chosen: readonly Arm[]): Promise<DeliveryRun> {
     const proxies: TcpProxy[] = [];
     const [cluster, database, redis] = await Promise.all([
       startKafka({
@@ -213,7 +224,7 @@ export class DeliveryRun {
     await cluster.createTopic(topic, partitions);
     const { client, close } = await platformatic.producer(cluster.bootstrap);
     const producer = idempotentProducer(client, { deadline: "5s" });
-    const run = new DeliveryRun(cluster, proxies, database, redis, topic, producer, close);
+    const run = new DeliveryRun(cluster, proxies, database, redis, topic, producer, close, chosen);
     await Promise.all([...run.#groups.values()].flatMap(({ members }) => members.map(({ joined }) => joined)));
     return run;
   }
@@ -224,8 +235,9 @@ export class DeliveryRun {
     const turn = Math.floor(round / faultNames.length);
     const groups = [...this.#groups.values()];
     const victims = groups.map(({ members }) => members[turn % 2]!);
+    const first = this.#events;
     const feeding = this.#feed();
-    await sleep(400);
+    await this.#untilAtWork(first);
     await faults[name]({ cluster: this.#cluster, proxies: this.#proxies, victims, turn });
     await feeding;
     const end = performance.now() + 60_000;
@@ -237,7 +249,7 @@ export class DeliveryRun {
     return false;
   }
 
-  async tallies(): Promise<Readonly<Record<Arm, Tally>>> {
+  async tallies(): Promise<ReadonlyMap<Arm, Tally>> {
     const { rows } = await this.#pool.query<{ arm: string; effects: number; different: number }>(
       "select arm, count(*)::int as effects, count(distinct event)::int as different from deliveries group by arm",
     );
@@ -246,7 +258,7 @@ export class DeliveryRun {
       const { setBack } = this.#groups.get(arm)!;
       return { events: this.#events, duplicated: effects - different, lost: this.#events - different, setBack };
     };
-    return Object.fromEntries(arms.map((arm) => [arm, tallyOf(arm)])) as Record<Arm, Tally>;
+    return new Map([...this.#groups.keys()].map((arm) => [arm, tallyOf(arm)]));
   }
 
   async stop(): Promise<void> {
@@ -254,6 +266,12 @@ export class DeliveryRun {
     await this.#closeProducer();
     await Promise.all([this.#cluster.stop(), this.#database.stop(), this.#redis.stop()]);
     await Promise.all(this.#proxies.map((proxy) => proxy.stop()));
+  }
+
+  /** So that there is something to be hit: effects in each group of what comes from now on. */
+  async #untilAtWork(first: number): Promise<void> {
+    const statement = "select arm from deliveries where event::int >= $1 group by arm having count(*) > 100";
+    while ((await this.#pool.query(statement, [first])).rowCount !== this.#groups.size) await sleep(20);
   }
 
   /** Over a second or two; of each ten events one is written twice, as by a program that lost the answer. */
