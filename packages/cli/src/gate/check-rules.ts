@@ -54,7 +54,7 @@ export async function checkRules(rules: readonly Rule[], options: CheckOptions):
 }
 
 /** A report of a rule, with what the rule says of all its reports. */
-export function findingOf({ meta }: Rule, given: Report, source: CheckOptions["source"]): Finding {
+function findingOf({ meta }: Rule, given: Report, source: CheckOptions["source"]): Finding {
   const { file, line, column } = given.at ?? source.position(given.path);
   return {
     rule: meta.id,

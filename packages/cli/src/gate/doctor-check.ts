@@ -28,7 +28,7 @@ export function programCheck(check: Omit<DoctorCheck, "look"> & { readonly hint:
 }
 
 /** Where a program is; null when it is nowhere on the PATH. */
-export async function onPath(name: string, env: Io["env"]): Promise<string | null> {
+async function onPath(name: string, env: Io["env"]): Promise<string | null> {
   for (const folder of (env["PATH"] ?? "").split(path.delimiter)) {
     if (folder === "") continue;
     const file = path.join(folder, name);

@@ -3,7 +3,6 @@ import type { GateRunOptions } from "../commands/gate-tools.ts";
 import { exitCode, exitCodeOfSignal } from "../exit-code.ts";
 import type { Io } from "../io.ts";
 import type { Notes } from "../notes.ts";
-import { UsageError } from "../usage-error.ts";
 import { ConfigError } from "./config/config-error.ts";
 import { Exceptions } from "./config/exceptions.ts";
 import type { LoadedConfig } from "./config/load.ts";
@@ -129,16 +128,9 @@ async function run(loaded: LoadedConfig, options: GateRunOptions, surroundings: 
 }
 
 /** Of this package. */
-export function version(): string {
+function version(): string {
   const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
     version: string;
   };
   return manifest.version;
-}
-
-/** Names of stages as `--only` takes them. */
-export function checkOnly(names: readonly string[], allowed: readonly string[]): void {
-  const wrong = names.find((name) => !allowed.includes(name));
-  if (wrong !== undefined)
-    throw new UsageError(`--only: there is no stage "${wrong}"; there are: ${allowed.join(", ")}`);
 }

@@ -47,7 +47,7 @@ function findFiles(folder: string): Found {
 }
 
 /** The first file: it is valid, passes, and shows each section. */
-export function firstConfig(preset: InitOptions["preset"], found: Found): string {
+function firstConfig(preset: InitOptions["preset"], found: Found): string {
   const files = Object.entries(found).map(([kind, names]) => `  ${kind}: [${names.join(", ")}]`);
   return `# yaml-language-server: $schema=./node_modules/@snowshed/cli/schema/snowshed.schema.json
 version: 1

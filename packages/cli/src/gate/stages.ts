@@ -14,7 +14,7 @@ const runners: Readonly<Record<RunnableStage, () => Promise<StageRunner>>> = {
 };
 
 /** In the order they run. */
-export const runnableStages: readonly RunnableStage[] = Object.keys(runners) as RunnableStage[];
+const runnableStages: readonly RunnableStage[] = Object.keys(runners) as RunnableStage[];
 
 export interface ChosenStage {
   readonly stage: RunnableStage;

@@ -258,6 +258,20 @@ describe("a whole run", () => {
     });
   });
 
+  test("an interrupted run says so, and is no pass", async () => {
+    const file = path.join(temporaryFolder(), "snowshed.yaml");
+    writeFileSync(file, `version: 1\n${wrong}`);
+    for (const [signal, code] of [
+      ["SIGINT", 130],
+      ["SIGTERM", 143],
+    ] as const) {
+      const { io } = memoryIo({ interrupt: AbortSignal.abort(signal) });
+      const some = await gate({ config: file, failOn: "error" }, io, new Notes(io.stderr));
+      expect(some).toMatchObject({ verdict: "interrupted", exitCode: code });
+      expect(some.stages.slice(1).map(({ verdict }) => verdict)).toEqual(["skipped", "skipped", "skipped"]);
+    }
+  });
+
   test("an exception passes, an expired one blocks by itself, an unused one is told", async () => {
     const good = await report(`version: 1\n${wrong}${excepted("advise/store-is-the-leaf", "2999-01-01")}`);
     expect(good).toMatchObject({

@@ -64,7 +64,7 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   return { config, preset: presetOf(config), source: sourceOf(name, folder, positions) };
 }
 
-export function presetOf(config: Pick<Config, "extends">): Preset {
+function presetOf(config: Pick<Config, "extends">): Preset {
   return config.extends === "snowshed:article" ? article : recommended;
 }
 
