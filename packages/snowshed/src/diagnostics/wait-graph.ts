@@ -14,7 +14,14 @@ export interface GraphResource {
   readonly id: number;
   readonly kind: ResourceKind;
   readonly capacity: number;
-  readonly holders: ReadonlyMap<GraphTask | null, number>;
+  readonly holdings: { readonly head: GraphHolding | null };
+}
+
+/** What a task holds of a resource; the rest of it by `after`. @internal */
+export interface GraphHolding {
+  readonly task: GraphTask;
+  readonly weight: number;
+  readonly after: GraphHolding | null;
 }
 
 /** Somebody waits. @internal */
@@ -48,7 +55,7 @@ const hasTasks: ReadonlySet<ResourceKind> = new Set(["group", "wait-group"]);
 class Line {
   readonly resource: GraphResource;
   /** In the order they are served. */
-  readonly waits: GraphWait[] = [];
+  readonly waits: GraphWait[];
   /** The first that is not served. */
   next = 0;
   /** What is free when all have released who can; of a group, below 0 by the tasks that cannot end. */
@@ -57,8 +64,10 @@ class Line {
   /** Its number in the graph, once it has one. */
   node = -1;
 
-  constructor(resource: GraphResource) {
+  constructor(resource: GraphResource, first: GraphWait) {
     this.resource = resource;
+    // Of a list that begins empty the engine makes a large one.
+    this.waits = [first];
     this.free = hasTasks.has(resource.kind) ? 0 : resource.capacity;
   }
 
@@ -93,9 +102,9 @@ export function findKnots<Task extends GraphTask, Resource extends GraphResource
     if (wait.hasTimeoutOrSignal || wait.since > before) continue;
     // More than there is: only a resize() can help, and that may come from anywhere.
     if (lends.has(resource.kind) ? wait.weight > resource.capacity : !hasTasks.has(resource.kind)) continue;
-    let line = lines.get(resource);
-    if (line === undefined) lines.set(resource, (line = new Line(resource)));
-    line.waits.push(wait);
+    const line = lines.get(resource);
+    if (line === undefined) lines.set(resource, new Line(resource, wait));
+    else line.waits.push(wait);
     if (task === null) continue;
     if (waitsOf(task) === 1) stuck.add(task);
     else hardWaits.set(task, (hardWaits.get(task) ?? 0) + 1);
@@ -114,7 +123,7 @@ export function findKnots<Task extends GraphTask, Resource extends GraphResource
 function isContested(lines: ReadonlyMap<GraphResource, Line>, stuck: ReadonlySet<GraphTask>): boolean {
   for (const { resource } of lines.values()) {
     if (hasTasks.has(resource.kind)) return true;
-    for (const task of resource.holders.keys()) if (task !== null && stuck.has(task)) return true;
+    for (let each = resource.holdings.head; each !== null; each = each.after) if (stuck.has(each.task)) return true;
   }
   return false;
 }
@@ -134,7 +143,9 @@ function holdings(lines: ReadonlyMap<GraphResource, Line>, stuck: ReadonlySet<Gr
   };
   for (const line of lines.values()) {
     if (hasTasks.has(line.resource.kind)) continue;
-    for (const [task, weight] of line.resource.holders) if (task !== null && stuck.has(task)) hold(task, line, weight);
+    for (let each = line.resource.holdings.head; each !== null; each = each.after) {
+      if (stuck.has(each.task)) hold(each.task, line, each.weight);
+    }
   }
   for (const task of stuck) {
     const line = task.scope === null ? undefined : lines.get(task.scope);
@@ -148,7 +159,8 @@ function reduce(lines: ReadonlyMap<GraphResource, Line>, stuck: Set<GraphTask>, 
   const work: Line[] = [...lines.values()];
   for (const line of work) {
     // Semaphores serve strictly in order: who does not fit stops all behind it. The others may let somebody pass.
-    if (line.resource.kind !== "semaphore") line.waits.sort((a, b) => line.need(a) - line.need(b));
+    if (line.resource.kind !== "semaphore" && line.waits.length > 1)
+      line.waits.sort((a, b) => line.need(a) - line.need(b));
     line.queued = true;
   }
   for (let line = work.pop(); line !== undefined; line = work.pop()) {
@@ -170,13 +182,20 @@ function reduce(lines: ReadonlyMap<GraphResource, Line>, stuck: Set<GraphTask>, 
 
 type GraphNode = GraphTask | Line | GraphWait;
 
+const nowhere: readonly number[] = [];
+
 /** The cycles among those that are left, and the chains that end in a leaked task. */
 function knotsOf(lines: ReadonlyMap<GraphResource, Line>, stuck: ReadonlySet<GraphTask>, needed: Holdings): Knot[] {
   const nodes: GraphNode[] = [];
-  const edges: number[][] = [];
+  const edges: (readonly number[])[] = [];
   const add = (node: GraphNode): number => {
-    edges.push([]);
+    edges.push(nowhere);
     return nodes.push(node) - 1;
+  };
+  const link = (from: number, to: number): void => {
+    const list = edges[from]!;
+    if (list === nowhere) edges[from] = [to];
+    else (list as number[]).push(to);
   };
   const taskNodes = new Map<GraphTask, number>();
   for (const task of stuck) taskNodes.set(task, add(task));
@@ -191,11 +210,11 @@ function knotsOf(lines: ReadonlyMap<GraphResource, Line>, stuck: ReadonlySet<Gra
       const node = (wait.task === null ? undefined : taskNodes.get(wait.task)) ?? add(wait);
       if (wait === first) head = node;
       // Who would fit waits for the one in front, and not for those who hold.
-      edges[node]!.push(line.need(wait) > line.free ? line.node : head);
+      link(node, line.need(wait) > line.free ? line.node : head);
     }
   }
   for (const [task, node] of taskNodes) {
-    for (const [line] of needed.get(task) ?? []) if (line.node >= 0) edges[line.node]!.push(node);
+    for (const [line] of needed.get(task) ?? []) if (line.node >= 0) link(line.node, node);
   }
   const knots: Tying[] = [];
   const knotOf: Tying[] = [];

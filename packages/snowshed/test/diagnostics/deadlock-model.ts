@@ -1,4 +1,4 @@
-import type { GraphResource, GraphTask, GraphWait } from "../../src/diagnostics/wait-graph.ts";
+import type { GraphHolding, GraphResource, GraphTask, GraphWait } from "../../src/diagnostics/wait-graph.ts";
 
 export interface ModelStep {
   /** `await`: waits until all tasks of a group have ended; `semaphore` is then the group's number, `weight` nothing. */
@@ -157,8 +157,8 @@ export class Model {
 
   /** The state as a watcher knows it. The ids of tasks are their numbers. */
   graph(state: ModelState): { readonly tasks: GraphTask[]; readonly waits: GraphWait[] } {
-    const resource = (id: number, kind: GraphResource["kind"], capacity: number): GraphResource & Holders => {
-      return { id, kind, capacity, holders: new Map<GraphTask | null, number>() };
+    const resource = (id: number, kind: GraphResource["kind"], capacity: number): GraphResource & Lending => {
+      return { id, kind, capacity, holdings: { head: null } };
     };
     const groups = this.#groups.map((group) => resource(100 + group, "group", Number.POSITIVE_INFINITY));
     const semaphores = this.capacities.map((capacity, id) => resource(id, "semaphore", capacity));
@@ -171,10 +171,9 @@ export class Model {
     });
     const known = (task: number): GraphTask | null => (this.tasks[task]!.kind === "anonymous" ? null : tasks[task]!);
     for (const [task, held] of state.held.entries()) {
-      for (const [id, { holders }] of semaphores.entries()) {
-        const weight = held[id]!;
-        if (weight > 0) holders.set(known(task), weight + (holders.get(known(task)) ?? 0));
-      }
+      const holder = known(task);
+      if (holder === null) continue;
+      for (const [id, semaphore] of semaphores.entries()) if (held[id]! > 0) lend(semaphore, holder, held[id]!);
     }
     const waitsIn = (queues: readonly Waiting[][], resources: readonly GraphResource[]): GraphWait[] =>
       queues.flatMap((queue, id) =>
@@ -186,6 +185,11 @@ export class Model {
   }
 }
 
-interface Holders {
-  readonly holders: Map<GraphTask | null, number>;
+interface Lending {
+  readonly holdings: { head: GraphHolding | null };
+}
+
+/** Once for each task. */
+export function lend({ holdings }: Lending, task: GraphTask, weight: number): void {
+  holdings.head = { task, weight, after: holdings.head };
 }

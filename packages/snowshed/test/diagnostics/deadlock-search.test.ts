@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { findKnots } from "../../src/diagnostics/wait-graph.ts";
 import type { GraphResource, GraphTask, GraphWait, Knot } from "../../src/diagnostics/wait-graph.ts";
 import type { ModelState, ModelStep, ModelTask } from "./deadlock-model.ts";
-import { Model } from "./deadlock-model.ts";
+import { lend, Model } from "./deadlock-model.ts";
 
 const search = (waits: readonly GraphWait[], tasks: readonly GraphTask[], before = 0): Knot[] => {
   const waitsOf = (task: GraphTask): number => waits.filter((wait) => wait.task === task).length;
@@ -98,7 +98,7 @@ function draw(
   const resources = new Map(
     Object.entries(capacities).map(([key, capacity]) => {
       const id = Number(key);
-      return [id, { id, kind: kinds[id] ?? "semaphore", capacity, holders: new Map<GraphTask | null, number>() }];
+      return [id, { id, kind: kinds[id] ?? "semaphore", capacity, holdings: { head: null } }];
     }),
   );
   const tasks = drawn.map(({ leaked = false, scope }, id) => {
@@ -106,7 +106,7 @@ function draw(
   });
   const waits: GraphWait[] = [];
   for (const [id, { holds = {}, waits: waitsOf = {}, timeout = false, since = 0 }] of drawn.entries()) {
-    for (const [key, weight] of Object.entries(holds)) resources.get(Number(key))!.holders.set(tasks[id]!, weight);
+    for (const [key, weight] of Object.entries(holds)) lend(resources.get(Number(key))!, tasks[id]!, weight);
     for (const [key, weight] of Object.entries(waitsOf)) {
       const resource = resources.get(Number(key))!;
       waits.push({ resource, weight, task: tasks[id]!, since, hasTimeoutOrSignal: timeout });
