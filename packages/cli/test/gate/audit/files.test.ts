@@ -178,4 +178,5 @@ test("the machine the gate runs on is not audited unless asked for", async () =>
   });
   expect(found).toEqual([]);
   expect(notes.some((note) => note.startsWith("net.core.somaxconn is not known"))).toBe(true);
+  expect(notes.filter((note) => note.startsWith("no file has the settings of redis"))).toHaveLength(1);
 });
