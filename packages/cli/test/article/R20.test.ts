@@ -11,15 +11,13 @@ import { ToxiproxyApi } from "../../src/gate/chaos/toxiproxy-api.ts";
 import { chaosFiles, runChaos } from "../support/chaos.ts";
 
 // The client that starts the brokers of tests wants Node 22, and this is all it misses.
-Promise.withResolvers ??= <T>(): PromiseWithResolvers<T> => {
-  let resolve!: PromiseWithResolvers<T>["resolve"];
-  let reject!: PromiseWithResolvers<T>["reject"];
-  const promise = new Promise<T>((take, refuse) => {
-    resolve = take;
-    reject = refuse;
-  });
-  return { promise, resolve, reject };
-};
+Object.assign(Promise, {
+  withResolvers() {
+    const made: { resolve?: unknown; reject?: unknown } = {};
+    const promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
+    return { promise, ...made };
+  },
+});
 
 // R20: a fault is injected as a gate of a release: a delay at the brokers of Kafka; if the consumer group does not resume
 // within 90 seconds, the release is blocked.

@@ -196,10 +196,14 @@ describe("nft and tc", () => {
     [
       "loss",
       { percent: 5 },
-      "hook prerouting priority -300; policy accept; ip daddr 127.0.0.1 tcp dport 6379 numgen random mod 10000 < 500 drop;",
+      "hook prerouting priority -300; policy accept;\nip daddr 127.0.0.1 tcp dport 6379 numgen random mod 10000 < 500 drop\n}",
     ],
-    ["black-hole", {}, "tcp dport 6379 drop;"],
-    ["reset", {}, "hook input priority -300; policy accept; ip daddr 127.0.0.1 tcp dport 6379 reject with tcp reset;"],
+    ["black-hole", {}, "tcp dport 6379 drop\n}"],
+    [
+      "reset",
+      {},
+      "hook input priority -300; policy accept;\nip daddr 127.0.0.1 tcp dport 6379 reject with tcp reset\n}",
+    ],
   ])("nft: %s", async (kind, more, rule) => {
     const fault = { engine: "nft", target: "127.0.0.1:6379", kind, delayMs: undefined, ...more };
     const made = chaosFiles([await faultOf("-f", fault)], { programs });

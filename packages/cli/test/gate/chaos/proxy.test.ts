@@ -131,7 +131,9 @@ describe("the proxy", () => {
 
   test("black hole: nothing passes, nobody is told; with kill the connections end at heal", async () => {
     const servers: Socket[] = [];
-    const proxy = await proxyOf(await listening(createServer((socket) => void servers.push(socket.on("error", () => {})))));
+    const proxy = await proxyOf(
+      await listening(createServer((socket) => void servers.push(socket.on("error", () => {})))),
+    );
     const client = new Client(proxy.port);
     await expect.poll(() => servers.length).toBe(1);
     proxy.add(toxic("black_hole", { kill: 1 }));
@@ -189,7 +191,9 @@ describe("the proxy", () => {
 });
 
 describe("the API of Toxiproxy", () => {
-  async function start(): Promise<(method: string, path: string, body?: unknown, headers?: object) => Promise<[number, unknown]>> {
+  async function start(): Promise<
+    (method: string, path: string, body?: unknown, headers?: object) => Promise<[number, unknown]>
+  > {
     const api = new ToxiproxyApi(new AllowList(undefined));
     const { port } = await api.listen({ host: "127.0.0.1", port: 0 });
     onTestFinished(() => api.close());
@@ -212,8 +216,17 @@ describe("the API of Toxiproxy", () => {
     const [created, proxy] = await call("POST", "/proxies", { name: "a", listen: "127.0.0.1:0", upstream });
     expect([created, proxy]).toMatchObject([201, { name: "a", upstream, enabled: true, toxics: [] }]);
     const { listen } = proxy as { readonly listen: string };
-    expect(await call("POST", "/proxies", { name: "a", upstream })).toMatchObject([409, { error: "proxy already exists" }]);
-    const latency = { name: "slow", type: "latency", stream: "upstream", toxicity: 1, attributes: { latency: 40, jitter: 0 } };
+    expect(await call("POST", "/proxies", { name: "a", upstream })).toMatchObject([
+      409,
+      { error: "proxy already exists" },
+    ]);
+    const latency = {
+      name: "slow",
+      type: "latency",
+      stream: "upstream",
+      toxicity: 1,
+      attributes: { latency: 40, jitter: 0 },
+    };
     expect(await call("POST", "/proxies/a/toxics", latency)).toEqual([200, latency]);
     expect(await call("POST", "/proxies/a/toxics", latency)).toMatchObject([409, { error: "toxic already exists" }]);
     expect(await call("PATCH", "/proxies/a/toxics/slow", { attributes: { latency: 50 } })).toMatchObject([
@@ -267,6 +280,8 @@ describe("the API of Toxiproxy", () => {
   test("not for browsers, under no other name, and not beyond loopback", async () => {
     const call = await start();
     expect((await call("GET", "/proxies", undefined, { "user-agent": "Mozilla/5.0" }))[0]).toBe(403);
-    await expect(new ToxiproxyApi(new AllowList(undefined)).listen({ host: "0.0.0.0", port: 0 })).rejects.toThrow("loopback");
+    await expect(new ToxiproxyApi(new AllowList(undefined)).listen({ host: "0.0.0.0", port: 0 })).rejects.toThrow(
+      "loopback",
+    );
   });
 });

@@ -33,7 +33,9 @@ export const nftEngine: Engine = {
     const table = `snowshed_${experiment.replaceAll("-", "_")}`;
     // A reset can be sent from the input hook, not from the one before routing.
     const hook = fault.kind === "reset" ? "input" : "prerouting";
-    const script = `table inet ${table} { chain fault { type filter hook ${hook} priority -300; policy accept; ${rule}; } }`;
+    // Its grammar wants the end of a line before a closing brace.
+    const chain = [`type filter hook ${hook} priority -300; policy accept;`, rule];
+    const script = [`table inet ${table} {`, "chain fault {", ...chain, "}", "}"].join("\n");
     return {
       description: `nftables: ${fault.kind} at ${fault.target}`,
       steps: [`nft -f - <<< '${script}'`],
