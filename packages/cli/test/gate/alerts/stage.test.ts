@@ -64,7 +64,7 @@ const commit = "etcd_disk_backend_commit_duration_seconds";
 const fsync = "etcd_disk_wal_fsync_duration_seconds";
 const p99 = (metric: string): string => `histogram_quantile(0.99, sum by (le, instance) (rate(${metric}_bucket[5m])))`;
 
-describe("what the article demands", () => {
+describe("what the article demands", { timeout: 60_000 }, () => {
   test("is missing when nothing is there, and there once the rules are built", async () => {
     const none = await check(both);
     expect([none.code, none.found]).toEqual([
@@ -113,7 +113,7 @@ describe("what the article demands", () => {
   });
 });
 
-test("what promtool alone finds is a finding with its place", async () => {
+test("what promtool alone finds is a finding with its place", { timeout: 60_000 }, async () => {
   const own = rules(
     "{ alert: A, expr: 'redis_memory_used_bytes / (redis_memory_max_bytes > 0) > 0.7' }",
     "{ alert: B, expr: 'up + on(a) group_left(a) up > time(1)' }",
@@ -130,29 +130,33 @@ test("what promtool alone finds is a finding with its place", async () => {
   ]);
 });
 
-test("without promtool: inconclusive, and it is named; what can be read is judged all the same", async () => {
-  const own = rules(`{ alert: A, expr: 'redis_memory_used_bytes / (redis_memory_max_bytes > 0) > 0.7' }`);
-  const empty = temporaryFolder();
-  const read = await check(`${redis}alerts: { lint: [own.yml] }\n`, { "own.yml": own }, { path: empty });
-  expect([read.code, read.found]).toEqual([3, []]);
-  expect(read.stage!.notes.map(({ message }) => message)).toEqual([
-    expect.stringContaining("promtool is not installed"),
-    expect.stringMatching(
-      /^whether A \(.*own\.yml:4\) fires when Redis uses more of maxmemory than 75 % was not tried/,
-    ),
-  ]);
-  const broken = await check(
-    `${redis}alerts: { lint: [own.yml] }\n`,
-    { "own.yml": rules("{ alert: A, expr: 'up >' }") },
-    { path: empty },
-  );
-  expect([broken.code, broken.found]).toEqual([
-    1,
-    ["rules/promql-syntax own.yml:4", "rules/mandatory-missing snowshed.yaml:4"],
-  ]);
-});
+test(
+  "without promtool: inconclusive, and it is named; what can be read is judged all the same",
+  { timeout: 60_000 },
+  async () => {
+    const own = rules(`{ alert: A, expr: 'redis_memory_used_bytes / (redis_memory_max_bytes > 0) > 0.7' }`);
+    const empty = temporaryFolder();
+    const read = await check(`${redis}alerts: { lint: [own.yml] }\n`, { "own.yml": own }, { path: empty });
+    expect([read.code, read.found]).toEqual([3, []]);
+    expect(read.stage!.notes.map(({ message }) => message)).toEqual([
+      expect.stringContaining("promtool is not installed"),
+      expect.stringMatching(
+        /^whether A \(.*own\.yml:4\) fires when Redis uses more of maxmemory than 75 % was not tried/,
+      ),
+    ]);
+    const broken = await check(
+      `${redis}alerts: { lint: [own.yml] }\n`,
+      { "own.yml": rules("{ alert: A, expr: 'up >' }") },
+      { path: empty },
+    );
+    expect([broken.code, broken.found]).toEqual([
+      1,
+      ["rules/promql-syntax own.yml:4", "rules/mandatory-missing snowshed.yaml:4"],
+    ]);
+  },
+);
 
-test("a promtool that says what nobody understands leaves it open", async () => {
+test("a promtool that says what nobody understands leaves it open", { timeout: 60_000 }, async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, "promtool"), "#!/bin/sh\necho 'something else'\nexit 1\n", { mode: 0o755 });
   const own = rules(`{ alert: A, expr: 'redis_memory_used_bytes / (redis_memory_max_bytes > 0) > 0.7' }`);
@@ -162,7 +166,7 @@ test("a promtool that says what nobody understands leaves it open", async () => 
   expect(stage!.notes.map(({ message }) => message).join()).toContain("something else");
 });
 
-test("variables, include, and files that cannot be used", async () => {
+test("variables, include, and files that cannot be used", { timeout: 60_000 }, async () => {
   const wrong = await check(`alerts:\n  out: r.yml\n  include: [redi/*]\n  vars:\n    redisMemoryRatio: 75\n`);
   expect([wrong.code, wrong.found.slice(0, 2)]).toEqual([
     1,
@@ -174,7 +178,7 @@ test("variables, include, and files that cannot be used", async () => {
   expect([outside.code, outside.stderr]).toEqual([2, expect.stringContaining("outside the folder")]);
 });
 
-test("a link that leads back to itself", async () => {
+test("a link that leads back to itself", { timeout: 60_000 }, async () => {
   const folder = temporaryFolder();
   symlinkSync("round.yml", join(folder, "round.yml"));
   writeFileSync(join(folder, "snowshed.yaml"), "version: 1\nalerts: { lint: [round.yml] }\n");
@@ -182,7 +186,7 @@ test("a link that leads back to itself", async () => {
   expect([code, stderr]).toEqual([2, expect.stringContaining("ELOOP")]);
 });
 
-describe("rules build", () => {
+describe("rules build", { timeout: 60_000 }, () => {
   test("writes rules, tests and dashboard; the gate then finds them as they should be", async () => {
     const folder = temporaryFolder();
     const config = join(folder, "snowshed.yaml");
