@@ -27,7 +27,7 @@ export const unknown: Omit<Measurement, "load" | "repetition" | "throughput" | "
 };
 
 /** Normally distributed, the same for the same seed (Box and Muller). */
-export function normal(seed: number): () => number {
+function normal(seed: number): () => number {
   const next = random(seed);
   return () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
 }

@@ -1,9 +1,9 @@
 import { createServer } from "node:http";
 import type { RequestListener } from "node:http";
+import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { CapacityFailure } from "../../../src/gate/capacity/capacity-failure.ts";
 import type { DriverOptions } from "../../../src/gate/capacity/drivers/driver.ts";
@@ -15,7 +15,9 @@ import { isAllowed, maskedTarget, parseTarget } from "../../../src/gate/capacity
 import { temporaryFolder } from "../../support/folders.ts";
 import { fakeK6 } from "./fake-k6.ts";
 
-const root = fileURLToPath(new URL("../../../../../", import.meta.url));
+const require = createRequire(import.meta.url);
+/** The programs of packages are in a node_modules above it. */
+const root = path.dirname(require.resolve("autocannon"));
 const signal = new AbortController().signal;
 
 async function serve(answer: RequestListener): Promise<URL> {
