@@ -72,7 +72,12 @@ export const tcEngine: Engine = {
           kind: "program",
           program: "tc",
           args: ["qdisc", "del", "dev", device, "root", "handle", "1:", "prio"],
-          gone: ["Cannot delete qdisc with handle of zero", "No such file or directory", "Cannot find specified qdisc"],
+          gone: [
+            "Cannot delete qdisc with handle of zero",
+            "Invalid handle",
+            "No such file or directory",
+            "Cannot find specified qdisc",
+          ],
         },
       ],
       // Before the journal: its undo would take away what somebody else has put there.
