@@ -54,7 +54,9 @@ interface Placed {
 
 function fromJson(text: string, file: string): Placed[] {
   const parsed = parse(text);
-  const list = Array.isArray(parsed) ? parsed : (parsed as { points?: unknown } | undefined)?.points;
+  const held = parsed as { readonly measurements?: unknown; readonly points?: unknown } | undefined;
+  // A result of `run` has both: its points are medians, which noise cannot be seen in.
+  const list = Array.isArray(parsed) ? parsed : (held?.measurements ?? held?.points);
   if (Array.isArray(list)) return list.map((row, index) => placed(row, `point ${index + 1}`, file));
   return text.split("\n").flatMap((line, index) => {
     const row = parse(line);

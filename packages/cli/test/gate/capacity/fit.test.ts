@@ -31,6 +31,8 @@ describe("fit", () => {
       return (JSON.parse(stdout) as CapacityResult).judgement;
     });
     for (const judgement of judgements) expect(judgement).toEqual(judgements[0]);
+    const again = await fit(results[0]!.stdout, "--json");
+    expect((JSON.parse(again.stdout) as CapacityResult).judgement).toEqual(judgements[0]);
     expect(judgements[0]!.safe).toBeCloseTo(judgements[0]!.capacity! * 0.75, 6);
   });
 
