@@ -18,12 +18,28 @@ export async function readDump(file: string): Promise<Dump> {
   } catch (error) {
     throw new LookFailure(`${file} is not JSON: ${safeText((error as Error).message)}`);
   }
+  if (isDeep(value)) throw new LookFailure(`${file} is no dump: it has lists in lists, more than ${deepest} deep`);
   try {
     return checkDump(value);
   } catch (error) {
     if (!(error instanceof FormError)) throw error;
     throw new LookFailure(`${file} is no dump: ${safeText(error.message)}`);
   }
+}
+
+/** A dump has five; what walks through it goes as deep as that is. */
+const deepest = 50;
+
+function isDeep(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; depth <= deepest && level.length > 0; depth++) {
+    level = level.flatMap((each): unknown[] =>
+      typeof each === "object" && each !== null
+        ? Object.values(each).filter((inner) => typeof inner === "object" && inner !== null)
+        : [],
+    );
+  }
+  return level.length > 0;
 }
 
 /** Not by its size, which a pipe or a device does not have. */

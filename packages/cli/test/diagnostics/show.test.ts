@@ -364,6 +364,14 @@ describe("view refuses what is no dump, with the path of the field:", () => {
     expect(result.message).toContain(`FILE is no dump: ${message}`);
   });
 
+  test("what is nested so deeply that nothing could walk through it", async () => {
+    const deep = "[".repeat(100_000) + "]".repeat(100_000);
+    for (const text of [deep, `${JSON.stringify(good).slice(0, -1)},"later":${deep}}`]) {
+      const { code, message } = await view(text);
+      expect([code, message]).toEqual([2, expect.stringContaining("FILE is no dump: it has lists in lists")]);
+    }
+  });
+
   test("what is not JSON", async () => {
     for (const text of ["", "{", "a\u001Bb"]) {
       const { code, message } = await view(text);
