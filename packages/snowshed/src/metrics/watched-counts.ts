@@ -52,7 +52,14 @@ export class WatchedCounts implements Counter {
     (granted ? place.granted : place.givenUp).add(seconds);
     if (this.listeners.size === 0) return;
     const { kind, name } = place;
-    for (const listener of this.listeners) listener(seconds, { kind, name, outcome: granted ? "granted" : "given_up" });
+    for (const listener of this.listeners) {
+      try {
+        listener(seconds, { kind, name, outcome: granted ? "granted" : "given_up" });
+      } catch {
+        // The others are told all the same.
+        this.failed();
+      }
+    }
   }
 
   taskAccepted(group: string): void {

@@ -146,6 +146,26 @@ describe("waits", () => {
     expect(givenUp.histogram?.counts[0]).toBe(0);
   });
 
+  test("are told to all who listen, also behind one that throws, which is counted", async () => {
+    const monitor = enable("test");
+    const metrics = new Metrics();
+    metrics.watch(monitor);
+    const told: string[] = [];
+    metrics.onWait(() => {
+      throw new Error("a meter that fails");
+    });
+    metrics.onWait((_seconds, { outcome }) => void told.push(outcome!));
+    const semaphore = new Semaphore(1, { name: "database" });
+    await semaphore.acquire();
+    const waiting = semaphore.acquire();
+    semaphore.release();
+    await waiting;
+    semaphore.release();
+    expect(told).toEqual(["granted"]);
+    const errors = metrics.collect().find(({ metric }) => metric.name === "snowshed.metrics.errors");
+    expect(errors?.samples[0]?.value).toBe(1);
+  });
+
   test("for a resource that was made before are counted, too", async () => {
     const semaphore = new Semaphore(1, { name: "old" });
     await semaphore.acquire();
