@@ -70,7 +70,7 @@ async function syncFolder(folder: string): Promise<void> {
  * Reads one. Only what this user wrote and nobody else could change: what it says is carried out.
  * @throws Error when it is not to be trusted, or no journal.
  */
-export async function readJournal(file: string): Promise<JournalEntry> {
+async function readJournal(file: string): Promise<JournalEntry> {
   const handle = await open(file, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
   try {
     const { uid, mode, size } = await handle.stat();

@@ -23,24 +23,24 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(() => redis.stop());
 
-/** Half a second of delay in front of Redis, which a PING through the proxy sees. */
+/** A delay in front of Redis, which a PING through the proxy sees. */
 function delay(more: object = {}, fault: object = {}): object {
   const through = { probe: "redis", target: `127.0.0.1:${port}`, timeoutMs: 2000 };
   return {
     id: "redis-delay",
-    steadyState: [{ ...through, maxMs: 300 }],
+    steadyState: [{ ...through, maxMs: 200 }],
     fault: {
       engine: "embedded",
       target: `127.0.0.1:${redis.port}`,
       listen: `127.0.0.1:${port}`,
       kind: "latency",
-      delayMs: 400,
-      durationS: 0.7,
+      delayMs: 300,
+      durationS: 0.5,
       probeEveryMs: 20,
-      settleS: 3,
+      settleS: 10,
       ...fault,
     },
-    faultSeen: { ...through, minMs: 350 },
+    faultSeen: { ...through, minMs: 250 },
     recover: { withinS: 5, expect: ["steady-state"] },
     ...more,
   };
@@ -66,7 +66,7 @@ describe("an experiment", () => {
 
   test("a fault that no probe saw is inconclusive, not a pass", async () => {
     // The probe goes past the proxy.
-    const around = { probe: "redis", target: `127.0.0.1:${redis.port}`, minMs: 350 };
+    const around = { probe: "redis", target: `127.0.0.1:${redis.port}`, minMs: 250 };
     const { code, stage } = await runChaos(chaosFiles([delay({ faultSeen: around })]));
     expect([code, stage?.verdict, stage?.facts.experiments?.[0]?.outcome]).toEqual([
       3,
@@ -80,23 +80,23 @@ describe("an experiment", () => {
     const { code, stage, stderr } = await runChaos(chaosFiles([delay({ faultSeen: always })]));
     expect([code, stage?.facts.experiments?.[0]?.outcome]).toEqual([3, "steady-state"]);
     expect(stage?.facts.experiments?.[0]?.message).toContain("sees a fault already");
-    expect(stderr).not.toContain("for 0.7 s");
+    expect(stderr).not.toContain("for 0.5 s");
   });
 
   test("a service that does not recover blocks", async () => {
     const expected = { probe: "http", url: `http://127.0.0.1:${redis.port}/` };
-    const { code, stage } = await runChaos(chaosFiles([delay({ recover: { withinS: 0.5, expect: [expected] } })]));
+    const { code, stage } = await runChaos(chaosFiles([delay({ recover: { withinS: 0.3, expect: [expected] } })]));
     expect([code, stage?.findings.map(({ rule }) => rule)]).toEqual([1, ["chaos/recovers-in-time"]]);
   });
 
   test("the abort condition ends the fault early, and blocks", async () => {
-    const abortWhen = { probe: "redis", target: `127.0.0.1:${port}`, minMs: 300 };
+    const abortWhen = { probe: "redis", target: `127.0.0.1:${port}`, minMs: 250 };
     const { code, stage } = await runChaos(chaosFiles([delay({ abortWhen }, { durationS: 600 })]));
     expect([code, stage?.findings.map(({ rule }) => rule)]).toEqual([1, ["chaos/abort-condition-not-met"]]);
   });
 
   test("recovery can be asked for while the fault lasts", async () => {
-    const ends = { probe: "redis", target: `127.0.0.1:${port}`, minMs: 350 };
+    const ends = { probe: "redis", target: `127.0.0.1:${port}`, minMs: 250 };
     const files = chaosFiles([
       delay({ recover: { withinS: 5, expect: [ends] } }, { duringFault: true, durationS: 600 }),
     ]);
@@ -107,7 +107,7 @@ describe("an experiment", () => {
     const broken = { probe: "tcp", target: `127.0.0.1:${await freePort()}` };
     const { code, stage, stderr } = await runChaos(chaosFiles([delay({ steadyState: [broken] }, { settleS: 0 })]));
     expect([code, stage?.facts.experiments?.[0]?.outcome]).toEqual([3, "steady-state"]);
-    expect(stderr).not.toContain("for 0.7 s");
+    expect(stderr).not.toContain("for 0.5 s");
   });
 
   test("a port that is taken: the injection failed, which is no pass", async () => {
@@ -275,7 +275,7 @@ describe("plan and proxy", () => {
       listen: undefined,
     };
     const experiment = delay(
-      { steadyState: [{ ...through, maxMs: 300 }], faultSeen: { ...through, minMs: 350 } },
+      { steadyState: [{ ...through, maxMs: 200 }], faultSeen: { ...through, minMs: 250 } },
       fault,
     );
     const { code } = await runChaos(chaosFiles([experiment]));
