@@ -13,7 +13,7 @@ export function machinesWith(context: RuleContext, setting: string): readonly Se
   return machines;
 }
 
-export function unknownKernel({ live }: Pick<RuleContext, "live">, setting: string): string {
+function unknownKernel({ live }: Pick<RuleContext, "live">, setting: string): string {
   return `${setting} is not known: no file of kernel.from, compose or kubernetes has it${live === null ? ", and --live was not given" : ""}`;
 }
 

@@ -5,7 +5,7 @@ import type { LiveReading } from "./live-facts.ts";
 import { liveFacts, notAsked } from "./live-facts.ts";
 
 /** What rules ask of the kernel. */
-export const kernelSettings: readonly string[] = [
+const kernelSettings: readonly string[] = [
   "net.core.somaxconn",
   "net.ipv4.tcp_tw_reuse",
   "net.ipv4.tcp_tw_recycle",

@@ -44,7 +44,7 @@ const images: Readonly<Record<ContainerSubject, RegExp>> = {
 };
 
 /** Which server it runs, by its image or else by its command; undefined if it is none of the three. */
-export function subjectOf({ image, words }: Pick<Container, "image" | "words">): ContainerSubject | undefined {
+function subjectOf({ image, words }: Pick<Container, "image" | "words">): ContainerSubject | undefined {
   const subjects = Object.keys(images) as ContainerSubject[];
   return (
     subjects.find((subject) => images[subject].test(image)) ??

@@ -19,7 +19,7 @@ export function readSysctl(text: string): Reading {
 }
 
 /** `net/core/somaxconn` as `net.core.somaxconn`: the first separator tells which form it is. */
-export function sysctlName(name: string): string {
+function sysctlName(name: string): string {
   if (!/^[^.]*\//.test(name)) return name;
   return name.replaceAll(/[./]/g, (separator) => (separator === "/" ? "." : "/"));
 }
