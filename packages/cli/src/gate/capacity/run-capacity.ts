@@ -8,7 +8,7 @@ import { CapacityJournal } from "./capacity-journal.ts";
 import type { CapacityResult } from "./capacity-result.ts";
 import { removeResult, resultOf, writeResult } from "./capacity-result.ts";
 import type { Driver } from "./drivers/driver.ts";
-import { makeDriver } from "./drivers/driver.ts";
+import { makeDriver } from "./drivers/make-driver.ts";
 import type { Machine } from "./noise.ts";
 import { disturbancesOf, thisMachine } from "./noise.ts";
 import { loadsOf, planOf, runRamp } from "./ramp.ts";

@@ -7,7 +7,7 @@ import process from "node:process";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { CapacityFailure } from "../../../src/gate/capacity/capacity-failure.ts";
 import type { DriverOptions } from "../../../src/gate/capacity/drivers/driver.ts";
-import { makeDriver } from "../../../src/gate/capacity/drivers/driver.ts";
+import { makeDriver } from "../../../src/gate/capacity/drivers/make-driver.ts";
 import { runSchedule } from "../../../src/gate/capacity/drivers/schedule.ts";
 import type { Sample } from "../../../src/gate/capacity/measurement.ts";
 import { loadsOf, planOf } from "../../../src/gate/capacity/ramp.ts";
