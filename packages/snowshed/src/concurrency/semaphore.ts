@@ -190,8 +190,7 @@ export class Semaphore {
   #wait(weight: number): Promise<void> {
     if (weight > this.#permits) return Promise.reject(this.#neverFits(weight));
     const promise = new Promise<void>((resolve) => {
-      // With room for what a watcher adds: see `blocked`.
-      this.#queue.push({ weight, resolve, record: null, before: null, after: null });
+      this.#queue.push({ weight, resolve, before: null, after: null });
     });
     this.#queued(this.#queue.tail!, Number.POSITIVE_INFINITY);
     return promise;
@@ -249,7 +248,6 @@ export class Semaphore {
 interface Waiter extends QueueNode<Waiter> {
   readonly weight: number;
   readonly allowOversize?: boolean;
-  record?: object | null;
   /** Its turn has come; a rejected promise refuses it, unless it can `refuse()`. */
   resolve(refusal?: PromiseLike<never>): void;
   refuse?(error: unknown): void;
