@@ -1,18 +1,12 @@
 import type { Command } from "commander";
 import { Option } from "commander";
-import type { Stage } from "../gate/finding.ts";
+import type { GateRunOptions } from "../gate/gate-options.ts";
 import type { CommandHost } from "./look-options.ts";
+
+export type { GateFlags, GateRunOptions } from "../gate/gate-options.ts";
 
 /** What every sub-command of the gate is made with. */
 export type GateHost = CommandHost;
-
-/** The options that the gate and its stages share. */
-export interface GateFlags {
-  readonly config: string;
-  readonly output?: readonly string[];
-  readonly failOn: "error" | "warning";
-  readonly quiet?: boolean;
-}
 
 /** Adds them; `config` is the file the command works on. */
 export function withGateOptions(command: Command): Command {
@@ -25,14 +19,6 @@ export function withGateOptions(command: Command): Command {
 
 function collect(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];
-}
-
-export interface GateRunOptions extends GateFlags {
-  /** Named by the user: what is missing is then inconclusive. Undefined: the safe ones and what the file enables. */
-  readonly only?: readonly Exclude<Stage, "config">[] | undefined;
-  readonly live?: boolean | undefined;
-  /** Handed to the stages as they are. */
-  readonly settings?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Runs stages, writes the reports and answers the exit code. Loads what it needs when it is called. */

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import type { GateRunOptions } from "../commands/gate-tools.ts";
 import { exitCode, exitCodeOfSignal } from "../exit-code.ts";
 import type { Io } from "../io.ts";
 import type { Notes } from "../notes.ts";
@@ -8,6 +7,7 @@ import { Exceptions } from "./config/exceptions.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import { loadConfig } from "./config/load.ts";
 import { findingsOfExceptions, findingsOfProblems } from "./config/stage.ts";
+import type { GateRunOptions } from "./gate-options.ts";
 import { mask } from "./mask.ts";
 import type { GateReport, ReportedStage } from "./report/gate-report.ts";
 import { countFindings, placeOf } from "./report/gate-report.ts";

@@ -1,5 +1,5 @@
 import type { LineCounter, Scalar } from "yaml";
-import type { Place } from "./rule-file.ts";
+import type { Place } from "./place.ts";
 
 /**
  * Where a character of an expression stands in its file. Exact for plain text in one line, for quotes without escapes, and

@@ -2,14 +2,10 @@ import type { Document, Node, YAMLMap } from "yaml";
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from "yaml";
 import { didYouMean } from "../nearest.ts";
 import { expressionPosition } from "./expression-position.ts";
+import type { Place } from "./place.ts";
 import type { LintId } from "./lint-rules.ts";
 import type { Expression } from "./promql.ts";
 import { parseExpression } from "./promql.ts";
-
-export interface Place {
-  readonly line: number;
-  readonly column: number;
-}
 
 /** An alert rule or a recording rule as it is written. */
 export interface WrittenRule extends Place {

@@ -1,0 +1,4 @@
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
