@@ -8,6 +8,7 @@ import { makeProbe } from "./probes/index.ts";
 import type { ProbeContext, Sample } from "./probes/probe.ts";
 import { holds, reasonOf } from "./probes/probe.ts";
 import { Fields } from "./probes/fields.ts";
+import { Deadline } from "./deadline.ts";
 import { ChaosRefusal } from "./targets.ts";
 import { startWatchdog } from "./watchdog.ts";
 
@@ -247,9 +248,8 @@ class ExperimentRun {
   async #underFault(durationMs: number): Promise<void> {
     const { faultSeen, abortWhen, steadyState, isDuringFault, probeEveryMs } = this.#plan;
     const injected = performance.now();
-    const over = new AbortController();
-    const signal = AbortSignal.any([this.#context.signal, over.signal]);
-    const timer = setTimeout(() => over.abort(), durationMs);
+    const over = new Deadline(this.#context.signal, durationMs);
+    const { signal } = over;
     const loop = async (each: BoundProbe, look: (sample: Sample) => void): Promise<void> => {
       while (!signal.aborted) {
         const sample = await this.#sample(each, "fault", signal);
@@ -263,7 +263,7 @@ class ExperimentRun {
       const look = (sample: Sample): void => {
         if (!holds(abortWhen.bounds, sample)) return;
         this.#aborted = `${abortWhen.probe.name}: ${sample.detail}`;
-        over.abort();
+        over.end();
       };
       loops.push(loop(abortWhen, look));
     }
@@ -271,14 +271,14 @@ class ExperimentRun {
       const recovery = async (): Promise<void> => {
         while (!this.#wasSeen && !signal.aborted) await this.#pause(50, signal);
         await this.#recovery(injected, "fault", signal);
-        over.abort();
+        over.end();
       };
       loops.push(recovery());
     }
     try {
       await Promise.all(loops);
     } finally {
-      clearTimeout(timer);
+      over.end();
     }
   }
 
@@ -286,12 +286,14 @@ class ExperimentRun {
   async #recovery(since: number, phase: Observation["phase"], signal: AbortSignal): Promise<string | null> {
     const { config, expect, probeEveryMs } = this.#plan;
     const left = since + config.recover.withinS * 1000 - performance.now();
-    const both = AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, Math.ceil(left)))]);
+    const deadline = new Deadline(signal, left);
+    const both = deadline.signal;
     let last = "nothing was answered in time";
     while (!both.aborted) {
       const broken = await this.#firstBroken(expect, phase, both);
       if (broken === null) {
         this.#recoveredAfterMs = performance.now() - since;
+        deadline.end();
         return null;
       }
       if (!both.aborted) last = broken;

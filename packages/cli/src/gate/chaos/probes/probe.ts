@@ -1,4 +1,5 @@
 import type { ProbeConfig } from "../../config/chaos-section.ts";
+import { Deadline } from "../deadline.ts";
 
 /** What was seen at one moment. */
 export interface Sample {
@@ -62,8 +63,8 @@ export async function timed(
   task: (signal: AbortSignal) => Promise<string>,
 ): Promise<Sample> {
   const start = performance.now();
-  const deadline = AbortSignal.timeout(timeoutMs);
-  const both = AbortSignal.any([signal, deadline]);
+  const deadline = new Deadline(signal, timeoutMs);
+  const both = deadline.signal;
   const elapsed = (): number => Math.round(performance.now() - start);
   try {
     const detail = await Promise.race([task(both), rejection(both)]);
@@ -73,6 +74,8 @@ export async function timed(
     const timedOut = both.aborted;
     const why = timedOut ? `no answer within ${elapsed()} ms` : reasonOf(error);
     return { ok: false, value: timedOut ? elapsed() : null, timedOut, detail: why };
+  } finally {
+    deadline.end();
   }
 }
 
