@@ -15,7 +15,10 @@ export interface ChaosFiles {
 /** A folder with a snowshed.yaml of these experiments (JSON is YAML), and programs that stand in for tools. */
 export function chaosFiles(
   experiments: readonly object[],
-  { programs = {}, ...others }: { readonly programs?: Readonly<Record<string, string>>; readonly [key: string]: unknown } = {},
+  {
+    programs = {},
+    ...others
+  }: { readonly programs?: Readonly<Record<string, string>>; readonly [key: string]: unknown } = {},
 ): ChaosFiles {
   const folder = temporaryFolder();
   const config = path.join(folder, "snowshed.yaml");
@@ -57,5 +60,12 @@ export async function runChaos(
   const result = await run(["gate", "chaos", "run", "-c", config, "-o", "json"], options);
   const report = result.stdout === "" ? null : (JSON.parse(result.stdout) as ChaosReport);
   const stage = report?.stages.find((each) => each.stage === "chaos");
-  return { code: result.code, stdout: result.stdout, stderr: result.stderr, outcomes: [], summary: null as never, stage };
+  return {
+    code: result.code,
+    stdout: result.stdout,
+    stderr: result.stderr,
+    outcomes: [],
+    summary: null as never,
+    stage,
+  };
 }
