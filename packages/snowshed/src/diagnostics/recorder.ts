@@ -70,6 +70,8 @@ export class Recorder implements Hooks {
   /** The resource that was named last, until the next sweep: mostly it is the next one, too. */
   #named: object | null = null;
   #namedRecord: ResourceRecord | null = null;
+  #scope: object | null = null;
+  #scopeRecord: ResourceRecord | null = null;
   /** The wait that was granted last: what it got is reported right after. */
   #granted: WaitRecord | null = null;
   /** Who gives back next, if that is not who runs. */
@@ -109,7 +111,7 @@ export class Recorder implements Hooks {
   sweep(): void {
     this.now();
     this.#granted = this.#calledOff = null;
-    this.#named = this.#namedRecord = null;
+    this.#named = this.#namedRecord = this.#scope = this.#scopeRecord = null;
     this.#sites.sweep();
   }
 
@@ -198,7 +200,7 @@ export class Recorder implements Hooks {
   }
 
   taskCreated(task: WatchedTask, scope: object, name: string): void {
-    const owner = this.#resourceOf(scope, 0);
+    const owner = this.#scopeOf(scope);
     const number = ++this.#lastTask;
     // Now and then also between sweeps: with many tasks the time is right, with few it may be a second old.
     if (!this.#exact && number % 64 === 0) this.now();
@@ -303,21 +305,24 @@ export class Recorder implements Hooks {
   }
 
   #recordOf({ record }: Marked): TaskRecord | null {
-    const known = record as TaskRecord | null | undefined;
-    return known?.writer === this ? known : null;
+    return (record as TaskRecord | null | undefined)?.writer === this ? (record as TaskRecord) : null;
   }
 
   #waitOf({ record }: Marked): WaitRecord | null {
-    const known = record as WaitRecord | null | undefined;
-    return known?.writer === this ? known : null;
+    return (record as WaitRecord | null | undefined)?.writer === this ? (record as WaitRecord) : null;
   }
 
   #resourceOf(resource: object, change: number): ResourceRecord {
-    if (resource !== this.#named) {
-      this.#namedRecord = this.#known.get(resource) ?? this.#adopt(resource, change);
-      this.#named = resource;
-    }
-    return this.#namedRecord!;
+    if (resource === this.#named) return this.#namedRecord!;
+    this.#named = resource;
+    return (this.#namedRecord = this.#known.get(resource) ?? this.#adopt(resource, change));
+  }
+
+  /** With a memory of its own: tasks are made in a scope, and wait for something else, in turns. */
+  #scopeOf(scope: object): ResourceRecord {
+    if (scope === this.#scope) return this.#scopeRecord!;
+    this.#scope = scope;
+    return (this.#scopeRecord = this.#known.get(scope) ?? this.#adopt(scope, 0));
   }
 
   #enroll(resource: object, record: ResourceRecord): void {
