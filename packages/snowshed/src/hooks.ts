@@ -86,9 +86,14 @@ export function installHooks(next: Hooks | null): Hooks | null {
 }
 
 /** Runs the body of a task that starts, while there is a watcher. @internal */
-export function runWatched<T>(task: WatchedTask, body: () => T): T {
+export function runWatched<T, Arguments extends readonly unknown[]>(
+  task: WatchedTask,
+  body: (...given: Arguments) => T,
+  ...given: Arguments
+): T {
+  // The arguments come by themselves: a closure where it is called would cost also those whom nobody watches.
   hooks?.taskStarted(task);
-  const result = hooks === null ? body() : hooks.runTask(task, body);
+  const result = hooks === null ? body(...given) : hooks.runTask(task, () => body(...given));
   if (result instanceof Promise) hooks?.taskPromise(task, result);
   return result;
 }

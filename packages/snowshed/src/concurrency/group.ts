@@ -247,7 +247,7 @@ export class Group implements AsyncDisposable {
     handle.state = "running";
     handle.body = null;
     try {
-      const value = await (hooks === null ? task(this.#context) : runWatched(handle, () => task(this.#context)));
+      const value = await (hooks === null ? task(this.#context) : runWatched(handle, task, this.#context));
       handle.settle("fulfilled", value);
     } catch (error) {
       handle.settle("rejected", error);
