@@ -47,7 +47,7 @@ export function findEtcd(): Promise<string> {
   return findOrInstall(programs);
 }
 
-const deadline = 30_000;
+const deadline = 60_000;
 
 /** Polls until `condition` holds. */
 export async function until(condition: () => Promise<boolean> | boolean, what: string): Promise<void> {

@@ -60,7 +60,7 @@ export function findRedis(): Promise<string> {
 
 const sentinelPrograms: ServerPrograms = { ...programs, names: ["redis-sentinel"], packages: ["redis-sentinel"] };
 
-const deadline = 30_000;
+const deadline = 60_000;
 
 /** Polls until `condition` holds. */
 export async function until(condition: () => Promise<boolean> | boolean, what: string): Promise<void> {

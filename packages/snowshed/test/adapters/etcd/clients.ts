@@ -14,7 +14,7 @@ interface Etcd {
 export function useEtcd(members: 1 | 3 = 1): Etcd {
   let cluster: EtcdCluster | undefined;
   const clients: EtcdClient[] = [];
-  vi.setConfig({ testTimeout: 60_000 });
+  vi.setConfig({ testTimeout: 120_000 });
   beforeAll(async () => {
     cluster = await startEtcd({ members });
   }, 300_000);

@@ -72,7 +72,7 @@ const subjects = [
 ];
 
 describe("another server is the master", () => {
-  test.each(subjects)("%s, %s: all goes on", { timeout: 90_000 }, async (kind, name) => {
+  test.each(subjects)("%s, %s: all goes on", { timeout: 180_000 }, async (kind, name) => {
     const { client, close } = await clients[name]!(topologies[kind]!());
     onTestFinished(() => close());
     const port = portOf(client);
