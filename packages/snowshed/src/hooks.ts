@@ -86,14 +86,19 @@ export function installHooks(next: Hooks | null): Hooks | null {
 }
 
 /** Runs the body of a task that starts, while there is a watcher. @internal */
-export function runWatched<T, Arguments extends readonly unknown[]>(
-  task: WatchedTask,
-  body: (...given: Arguments) => T,
-  ...given: Arguments
-): T {
-  // The arguments come by themselves: a closure where it is called would cost also those whom nobody watches.
+export function runWatched<T>(task: WatchedTask, body: () => T): T {
   hooks?.taskStarted(task);
-  const result = hooks === null ? body(...given) : hooks.runTask(task, () => body(...given));
+  const result = hooks === null ? body() : hooks.runTask(task, body);
   if (result instanceof Promise) hooks?.taskPromise(task, result);
   return result;
+}
+
+/**
+ * The same for a body that gets something. The closure is made here: where it is called it would keep the variables of
+ * every task on the heap, also of those that nobody watches.
+ *
+ * @internal
+ */
+export function runWatchedWith<T, Given>(task: WatchedTask, body: (given: Given) => T, given: Given): T {
+  return runWatched(task, () => body(given));
 }

@@ -1,5 +1,5 @@
 import { checkFunction, checkInteger, SnowshedError } from "../errors.ts";
-import { hooks, runWatched } from "../hooks.ts";
+import { hooks, runWatchedWith } from "../hooks.ts";
 import { AbortCallback, scopeOf } from "./abort.ts";
 import { childContext } from "./child-context.ts";
 import type { CancelContext, Context } from "./context.ts";
@@ -247,7 +247,7 @@ export class Group implements AsyncDisposable {
     handle.state = "running";
     handle.body = null;
     try {
-      const value = await (hooks === null ? task(this.#context) : runWatched(handle, task, this.#context));
+      const value = await (hooks === null ? task(this.#context) : runWatchedWith(handle, task, this.#context));
       handle.settle("fulfilled", value);
     } catch (error) {
       handle.settle("rejected", error);

@@ -181,7 +181,7 @@ abstract class Run<Item, Result, Claim> {
           const { value } = item;
           const result = await (task === null
             ? this.#task(value, this.#context!)
-            : runWatched(task, this.#task, value, this.#context!));
+            : runWatched(task, () => this.#task(value, this.#context!)));
           fulfilled = true;
           this.deliver(claim, result);
         } finally {
