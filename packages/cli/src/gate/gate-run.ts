@@ -36,7 +36,7 @@ export async function runGate(options: GateRunOptions, io: Io, notes: Notes): Pr
   return report.exitCode === exitCode.ok && problems.length > 0 ? exitCode.inconclusive : report.exitCode;
 }
 
-/** One run, from file to report. Nothing is written. */
+/** One run, from file to report. Nothing is written. @internal */
 export async function gate(
   options: GateRunOptions,
   io: Io,

@@ -98,7 +98,7 @@ export function histogramOf(metric: string): string | null {
   return kinds.get(base) === "histogram" ? base : null;
 }
 
-/** Every metric that is known, by the names series have. */
+/** Every metric that is known, by the names series have. @internal */
 export const knownMetrics: readonly string[] = [...kinds].flatMap(([name, kind]) =>
   kind === "histogram" ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
 );

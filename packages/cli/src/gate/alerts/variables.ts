@@ -39,7 +39,7 @@ const count = (value: number, min = 1): Range => ({ value, min, max: 1e9, intege
 /** A quantile beyond the last bound of a histogram is that bound: a limit there would never be exceeded. */
 const seconds = (value: number, max: number): Range => ({ value, min: 0.001, max });
 
-/** With the least and the most that make sense: a limit that nothing can reach would be an alert that never fires. */
+/** With the least and the most that make sense: a limit that nothing can reach would be an alert that never fires. @internal */
 export const alertVariables: Readonly<Record<keyof AlertVariables, Range>> = {
   quantile: { value: 0.99, min: 0.5, max: 0.999 },
   etcdBackendCommitSeconds: seconds(1, 8),

@@ -71,7 +71,7 @@ function presetOf(config: Pick<Config, "extends">): Preset {
 /** Deeper than any configuration is, and far from where the parser would run out of stack. */
 const deepest = 100;
 
-/** The configuration in a text, and its places; `file` is what errors name. */
+/** The configuration in a text, and its places; `file` is what errors name. @internal */
 export function parseConfig(text: string, file: string): { readonly config: Config; readonly positions: Positions } {
   refuseDeep(text, file);
   const lines = new LineCounter();

@@ -109,7 +109,7 @@ async function render(
   }
 }
 
-/** no-color.org */
+/** no-color.org @internal */
 export function takesColor({ stdout, env }: Pick<Io, "stdout" | "env">): boolean {
   const { NO_COLOR, TERM } = env;
   return stdout.isTTY === true && TERM !== "dumb" && (NO_COLOR === undefined || NO_COLOR === "");
