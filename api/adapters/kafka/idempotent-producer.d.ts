@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import type { Context } from "../../concurrency/context.ts";
+import type { EventDraft, MintedEvent } from "../../delivery/event.ts";
 import type { Duration } from "../../duration.ts";
-import type { EventDraft, KafkaEvent } from "./event.ts";
 import type { KafkaProducerLike } from "./kafka-like.ts";
 export interface IdempotentProducerOptions {
     readonly deadline?: Duration | undefined;
@@ -20,8 +20,8 @@ export declare function idempotentProducer(client: KafkaProducerLike, options?: 
 export declare class IdempotentProducer {
     #private;
     constructor(client: KafkaProducerLike, options?: IdempotentProducerOptions);
-    mint(draft: EventDraft): KafkaEvent;
-    send(events: KafkaEvent | readonly KafkaEvent[], options?: {
+    mint(draft: EventDraft): MintedEvent;
+    send(events: MintedEvent | readonly MintedEvent[], options?: {
         readonly signal?: AbortSignal | Context | undefined;
     }): Promise<void>;
     flush(): Promise<void>;

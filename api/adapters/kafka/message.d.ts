@@ -11,11 +11,6 @@ export interface ConsumedMessage extends TopicPartition {
     readonly headers: ReadonlyMap<string, Buffer>;
     readonly timestamp: number;
 }
-export declare const eventHeaders: {
-    readonly traceId: "trace_id";
-    readonly eventType: "event_type";
-    readonly timestamp: "event_timestamp";
-};
 export declare function eventFields(message: ConsumedMessage): Partial<EventFields>;
 export declare function eventIdentity(message: ConsumedMessage): EventIdentity | undefined;
 export declare function positionIdentity(message: ConsumedMessage): EventIdentity;

@@ -8,7 +8,7 @@ export type { AppliedEach, DeduplicationInspection } from "./postgres-deduplicat
 export type { PostgresClientLike, PostgresLike, PostgresQuery, PostgresQueryable, PostgresResult, PostgresTransaction, } from "./postgres-like.ts";
 export { Outbox } from "./outbox.ts";
 export type { OutboxOptions } from "./outbox.ts";
-export type { OutboxDraft, OutboxEvent } from "./outbox-event.ts";
+export type { EventDraft, MintedEvent } from "../../delivery/event.ts";
 export { OutboxRelay } from "./outbox-relay.ts";
 export type { OutboxBacklog, OutboxInspection } from "./outbox-relay.ts";
 export type { OutboxRelayOptions } from "./outbox-relay-options.ts";

@@ -2,10 +2,10 @@ import type { Clock } from "../../clock.ts";
 import type { Context } from "../../concurrency/context.ts";
 import type { Duration } from "../../duration.ts";
 import type { Backoff } from "../../overload/backoff.ts";
-import type { OutboxEvent } from "./outbox-event.ts";
+import type { MintedEvent } from "../../delivery/event.ts";
 import type { OutboxSchemaOptions } from "./outbox-schema.ts";
 export interface OutboxRelayOptions extends OutboxSchemaOptions {
-    readonly send: (events: readonly OutboxEvent[], context: Context) => unknown;
+    readonly send: (events: readonly MintedEvent[], context: Context) => unknown;
     readonly batchSize?: number | undefined;
     readonly concurrency?: number | undefined;
     readonly sendTimeout?: Duration | undefined;

@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import type { OutboxDraft, OutboxEvent } from "./outbox-event.ts";
+import type { EventDraft, MintedEvent } from "../../delivery/event.ts";
 import type { OutboxSchemaOptions } from "./outbox-schema.ts";
 import type { PostgresLike, PostgresQueryable } from "./postgres-like.ts";
 export interface OutboxOptions extends OutboxSchemaOptions {
@@ -9,7 +9,7 @@ export interface OutboxOptions extends OutboxSchemaOptions {
 export declare class Outbox {
     #private;
     constructor(options?: OutboxOptions);
-    enqueue(transaction: PostgresQueryable, draft: OutboxDraft): Promise<OutboxEvent>;
-    enqueueAll(transaction: PostgresQueryable, drafts: readonly OutboxDraft[]): Promise<readonly OutboxEvent[]>;
+    enqueue(transaction: PostgresQueryable, draft: EventDraft): Promise<MintedEvent>;
+    enqueueAll(transaction: PostgresQueryable, drafts: readonly EventDraft[]): Promise<readonly MintedEvent[]>;
     createSchema(pool: PostgresLike): Promise<void>;
 }

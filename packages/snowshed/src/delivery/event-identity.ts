@@ -29,10 +29,10 @@ export function identityOf(fields: Partial<EventFields>): EventIdentity | undefi
   return { key: `${escaped(traceId)}:${escaped(eventType)}:${timestamp}`, at };
 }
 
-/** @internal */
-export function isName(value: unknown): value is string {
+/** Text of 1 to `most` characters (default 200). @internal */
+export function isName(value: unknown, most: number = longest): value is string {
   // Controls, of which PostgreSQL takes no NUL, and halves of characters, which are no text at all.
-  return typeof value === "string" && value !== "" && value.length <= longest && !/\p{Cc}|\p{Cs}/u.test(value);
+  return typeof value === "string" && value !== "" && value.length <= most && !/\p{Cc}|\p{Cs}/u.test(value);
 }
 
 /** So that no two triples have the same text, whatever is in them. */

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Consumer } from "@platformatic/kafka";
 import type { Pool } from "pg";
 import { idempotentProducer } from "snowshed/kafka";
-import type { IdempotentProducer, KafkaEvent } from "snowshed/kafka";
+import type { IdempotentProducer, MintedEvent } from "snowshed/kafka";
 import { Database } from "../adapters/postgres/fixture.ts";
 import type { KafkaCluster } from "../support/kafka.ts";
 import { startKafka } from "../support/kafka.ts";
@@ -285,13 +285,13 @@ export class DeliveryRun {
     }
   }
 
-  #event(number: number): KafkaEvent {
+  #event(number: number): MintedEvent {
     const value = String(number);
     return this.#producer.mint({ topic: this.#topic, type: "counted", key: `key-${number % 50}`, value });
   }
 
   /** Again until it was written: a send that rejects may have written all the same. */
-  async #send(events: readonly KafkaEvent[]): Promise<void> {
+  async #send(events: readonly MintedEvent[]): Promise<void> {
     for (;;) {
       try {
         return await this.#producer.send(events);

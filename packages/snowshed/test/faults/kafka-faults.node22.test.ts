@@ -1,5 +1,5 @@
 // Three brokers, two members of a group, one store: whatever dies, each event has its effect, and has it once.
-import type { IdempotentProducer, KafkaEvent } from "snowshed/kafka";
+import type { IdempotentProducer, MintedEvent } from "snowshed/kafka";
 import { deduplicated, idempotentProducer } from "snowshed/kafka";
 import { expect, test } from "vitest";
 import { platformatic } from "../support/kafka-clients.ts";
@@ -10,7 +10,7 @@ import { MemoryStore } from "../support/memory-store.ts";
 const { cluster, topicOf, groupOf, producerOf, runnerOf, after } = useKafka({ nodes: 3 });
 
 /** Again until they were written, and the same events: a send that rejects may have written them all the same. */
-async function send(producer: IdempotentProducer, events: readonly KafkaEvent[]): Promise<void> {
+async function send(producer: IdempotentProducer, events: readonly MintedEvent[]): Promise<void> {
   for (;;) {
     try {
       return await producer.send(events);

@@ -3,7 +3,7 @@ import type {
   ConsumerEvent,
   ConsumerRunnerOptions,
   IdempotentProducer,
-  KafkaEvent,
+  MintedEvent,
 } from "snowshed/kafka";
 import { ConsumerRunner, idempotentProducer } from "snowshed/kafka";
 import { afterAll, afterEach, beforeAll } from "vitest";
@@ -95,7 +95,7 @@ export async function until(condition: () => boolean, what: string): Promise<voi
 }
 
 /** Of values "0", "1", ..., and so many keys. */
-export function mintAll(producer: IdempotentProducer, topic: string, count: number, keys: number): KafkaEvent[] {
+export function mintAll(producer: IdempotentProducer, topic: string, count: number, keys: number): MintedEvent[] {
   return Array.from({ length: count }, (_, index) =>
     producer.mint({ topic, type: "counted", key: `key-${index % keys}`, value: String(index) }),
   );

@@ -1,5 +1,5 @@
 import { isObject, read } from "../../overload/inspection.ts";
-import type { KafkaEvent } from "./event.ts";
+import type { MintedEvent } from "../../delivery/event.ts";
 import type { ConsumedMessage } from "./message.ts";
 import type { DeadLetterReason } from "./runner-events.ts";
 
@@ -14,7 +14,7 @@ export function deadLetter(
   attempts: number,
   error: unknown,
   date: number,
-): KafkaEvent {
+): MintedEvent {
   const code = isObject(error) ? read(error, "code") : undefined;
   const name = isObject(error) ? read(error, "name") : undefined;
   const said = isObject(error) ? read(error, "message") : error;

@@ -2,13 +2,13 @@ import type { Clock } from "../../clock.ts";
 import { systemClock } from "../../clock.ts";
 import { contextOf } from "../../concurrency/child-context.ts";
 import type { Context } from "../../concurrency/context.ts";
-import { identityOf, isName, Timestamps } from "../../delivery/event-identity.ts";
+import { identityOf } from "../../delivery/event-identity.ts";
+import type { EventDraft, MintedEvent } from "../../delivery/event.ts";
+import { EventMint, fieldsOf } from "../../delivery/event.ts";
 import type { Duration } from "../../duration.ts";
 import { aboveZero, finite, toMillisecondsInRange } from "../../duration.ts";
 import { checkInteger, DeadlineExceededError, invalidArgument, SnowshedError } from "../../errors.ts";
 import { ExpiryList } from "../../overload/expiry.ts";
-import type { EventDraft, KafkaEvent } from "./event.ts";
-import { eventHeaders } from "./message.ts";
 import type { KafkaProducerLike } from "./kafka-like.ts";
 import { PendingSend } from "./pending-send.ts";
 import type { ProducerPort } from "./producer-port.ts";
@@ -80,7 +80,7 @@ export class IdempotentProducer {
   readonly #maxQueued: number;
   readonly #clock: Clock;
   readonly #deadlines: ExpiryList;
-  readonly #timestamps = new Timestamps();
+  readonly #mint: EventMint;
   readonly #queue = new Set<PendingSend>();
   #queued = 0;
   #inFlight = 0;
@@ -97,6 +97,7 @@ export class IdempotentProducer {
     this.#batchSize = batchSize;
     this.#maxQueued = maxQueued;
     this.#clock = clock;
+    this.#mint = new EventMint(clock);
     this.#write = producerPort(client);
   }
 
@@ -104,25 +105,8 @@ export class IdempotentProducer {
    * Gives an event its identity, once and for all: where it happens, before anything can fail. Keep it for as long as it may have
    * to be sent again. Of two events from here no two have the same identity, also in the same trace at the same time.
    */
-  mint(draft: EventDraft): KafkaEvent {
-    const { topic, type, key = null, value, traceId, partition, headers: own = {} } = draft;
-    if (typeof topic !== "string" || topic === "")
-      throw invalidArgument(TypeError, "topic", "the name of a topic", topic);
-    if (!isName(type)) throw invalidArgument(TypeError, "type", "1 to 200 characters without control characters", type);
-    if (traceId !== undefined && !isName(traceId)) {
-      throw invalidArgument(TypeError, "traceId", "1 to 200 characters without control characters", traceId);
-    }
-    if (partition !== undefined) checkInteger(partition, "partition", 0);
-    const headers = new Map<string, Buffer>();
-    for (const [name, text] of Object.entries(own)) headers.set(name, bytes(text, `headers.${name}`));
-    const trace = traceId ?? globalThis.crypto.randomUUID().replaceAll("-", "");
-    const keyBytes = key === null ? null : bytes(key, "key");
-    const valueBytes = value === null ? null : bytes(value, "value");
-    headers.set(eventHeaders.traceId, Buffer.from(trace));
-    headers.set(eventHeaders.eventType, Buffer.from(type));
-    const timestamp = this.#timestamps.next(this.#clock.date(), this.#clock.random());
-    headers.set(eventHeaders.timestamp, Buffer.from(timestamp));
-    return { topic, key: keyBytes, value: valueBytes, headers, ...(partition === undefined ? {} : { partition }) };
+  mint(draft: EventDraft): MintedEvent {
+    return this.#mint.mint(draft, "event");
   }
 
   /**
@@ -133,15 +117,12 @@ export class IdempotentProducer {
    * Rejects with `SNOWSHED_LIMIT_EXCEEDED` when too many wait: then none was written.
    */
   send(
-    events: KafkaEvent | readonly KafkaEvent[],
+    events: MintedEvent | readonly MintedEvent[],
     options?: { readonly signal?: AbortSignal | Context | undefined },
   ): Promise<void> {
-    const all = Array.isArray(events) ? (events as readonly KafkaEvent[]) : [events as KafkaEvent];
+    const all = Array.isArray(events) ? (events as readonly MintedEvent[]) : [events as MintedEvent];
     for (const event of all) {
-      const [traceId, eventType, timestamp] = (["traceId", "eventType", "timestamp"] as const).map((name) =>
-        event.headers.get(eventHeaders[name])?.toString(),
-      );
-      const fields = { traceId, eventType, timestamp } as Parameters<typeof identityOf>[0];
+      const fields = fieldsOf(event.headers);
       if (identityOf(fields) === undefined) {
         throw invalidArgument(TypeError, "events", "minted: with an identity in the headers", fields.eventType);
       }
@@ -168,7 +149,7 @@ export class IdempotentProducer {
   }
 
   /** The same without an identity: a dead letter may have none. @internal */
-  async write(events: readonly KafkaEvent[], signal?: AbortSignal | Context): Promise<void> {
+  async write(events: readonly MintedEvent[], signal?: AbortSignal | Context): Promise<void> {
     const context = contextOf(signal, this.#clock);
     context.throwIfAborted();
     const count = events.length;
@@ -241,10 +222,4 @@ export class IdempotentProducer {
     for (const resolve of this.#idleWaiters) resolve();
     this.#idleWaiters = [];
   }
-}
-
-function bytes(value: unknown, name: string): Buffer {
-  if (Buffer.isBuffer(value)) return value;
-  if (typeof value === "string") return Buffer.from(value);
-  throw invalidArgument(TypeError, name, "a string or a Buffer", value);
 }

@@ -1,5 +1,5 @@
 export { ConsumerRunner } from "./consumer-runner.ts";
-export type { EventDraft, KafkaEvent } from "./event.ts";
+export type { EventDraft, MintedEvent } from "../../delivery/event.ts";
 export type { BatchHandler, DeduplicatedOptions, MessageHandler, MessageIdentity } from "./handlers.ts";
 export { deduplicated, deduplicatedBatch } from "./handlers.ts";
 export { idempotentProducer } from "./idempotent-producer.ts";

@@ -1,4 +1,5 @@
 import type { EventIdentity } from "../../delivery/deduplication-store.ts";
+import { fieldsOf } from "../../delivery/event.ts";
 import type { EventFields } from "../../delivery/event-identity.ts";
 import { identityOf } from "../../delivery/event-identity.ts";
 
@@ -19,13 +20,6 @@ export interface ConsumedMessage extends TopicPartition {
   readonly timestamp: number;
 }
 
-/** The headers that events carry. */
-export const eventHeaders = {
-  traceId: "trace_id",
-  eventType: "event_type",
-  timestamp: "event_timestamp",
-} as const;
-
 /**
  * The three fields that an event was minted with, from the headers `trace_id`, `event_type` and `event_timestamp`; what is not
  * there is missing.
@@ -43,12 +37,7 @@ export const eventHeaders = {
  * ```
  */
 export function eventFields(message: ConsumedMessage): Partial<EventFields> {
-  const fields: { -readonly [Name in keyof EventFields]?: string } = {};
-  for (const name of ["traceId", "eventType", "timestamp"] as const) {
-    const value = message.headers.get(eventHeaders[name]);
-    if (value !== undefined) fields[name] = value.toString();
-  }
-  return fields;
+  return fieldsOf(message.headers);
 }
 
 /**

@@ -1,12 +1,12 @@
 import type { Expiring } from "../../overload/expiry.ts";
-import type { KafkaEvent } from "./event.ts";
+import type { MintedEvent } from "../../delivery/event.ts";
 
 /** Events that were sent together, and whoever waits for them. @internal */
 export class PendingSend implements Expiring {
   before: Expiring | null = null;
   after: Expiring | null = null;
   due = 0;
-  readonly events: readonly KafkaEvent[];
+  readonly events: readonly MintedEvent[];
   /** Whether the client has them. */
   isSent = false;
   stopListening: (() => boolean) | null = null;
@@ -16,7 +16,7 @@ export class PendingSend implements Expiring {
   readonly #onExpire: (isSent: boolean) => void;
 
   constructor(
-    events: readonly KafkaEvent[],
+    events: readonly MintedEvent[],
     resolve: () => void,
     reject: (error: unknown) => void,
     onExpire: (isSent: boolean) => void,

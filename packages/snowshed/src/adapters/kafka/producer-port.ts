@@ -1,5 +1,5 @@
 import { invalidArgument } from "../../errors.ts";
-import type { KafkaEvent } from "./event.ts";
+import type { MintedEvent } from "../../delivery/event.ts";
 import type {
   KafkaJsProducerLike,
   KafkaProducerLike,
@@ -8,7 +8,7 @@ import type {
 } from "./kafka-like.ts";
 
 /** What the clients have in common, as the producer needs it: resolves when all replicas in sync have all of them. @internal */
-export type ProducerPort = (messages: readonly KafkaEvent[]) => Promise<unknown>;
+export type ProducerPort = (messages: readonly MintedEvent[]) => Promise<unknown>;
 
 const allReplicas = -1;
 
@@ -69,7 +69,7 @@ function platformaticPort(client: PlatformaticProducerLike): ProducerPort {
   };
 }
 
-function platformaticMessage({ topic, key, value, partition, headers }: KafkaEvent): PlatformaticMessage {
+function platformaticMessage({ topic, key, value, partition, headers }: MintedEvent): PlatformaticMessage {
   return {
     topic,
     ...(key === null ? {} : { key }),
@@ -84,7 +84,7 @@ function kafkaJsPort(client: KafkaJsProducerLike): ProducerPort {
     throw invalidArgument(RangeError, "client", "made with idempotent: true", "idempotent: false");
   }
   return (messages) => {
-    const byTopic = new Map<string, KafkaEvent[]>();
+    const byTopic = new Map<string, MintedEvent[]>();
     for (const message of messages) {
       const own = byTopic.get(message.topic);
       if (own === undefined) byTopic.set(message.topic, [message]);

@@ -21,7 +21,7 @@ export type {
 } from "./postgres-like.ts";
 export { Outbox } from "./outbox.ts";
 export type { OutboxOptions } from "./outbox.ts";
-export type { OutboxDraft, OutboxEvent } from "./outbox-event.ts";
+export type { EventDraft, MintedEvent } from "../../delivery/event.ts";
 export { OutboxRelay } from "./outbox-relay.ts";
 export type { OutboxBacklog, OutboxInspection } from "./outbox-relay.ts";
 export type { OutboxRelayOptions } from "./outbox-relay-options.ts";

@@ -2,7 +2,7 @@ import type { Clock } from "../../clock.ts";
 import type { Context } from "../../concurrency/context.ts";
 import { timeout } from "../../overload/timeout.ts";
 import { isFatal } from "../../overload/classify.ts";
-import type { OutboxEvent } from "./outbox-event.ts";
+import type { MintedEvent } from "../../delivery/event.ts";
 import type { RelaySettings } from "./outbox-relay-options.ts";
 import type { OutboxNames } from "./outbox-schema.ts";
 import type { PostgresLike, PostgresResult } from "./postgres-like.ts";
@@ -10,7 +10,7 @@ import { TransactionSession } from "./transaction-session.ts";
 
 interface Pending {
   readonly id: string;
-  readonly event: OutboxEvent;
+  readonly event: MintedEvent;
 }
 
 interface Row {

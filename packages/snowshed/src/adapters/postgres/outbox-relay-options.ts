@@ -6,7 +6,7 @@ import { finite, toMillisecondsInRange } from "../../duration.ts";
 import { checkFunction, checkInteger, invalidArgument } from "../../errors.ts";
 import type { Backoff } from "../../overload/backoff.ts";
 import { BackoffSchedule } from "../../overload/backoff.ts";
-import type { OutboxEvent } from "./outbox-event.ts";
+import type { MintedEvent } from "../../delivery/event.ts";
 import type { OutboxSchemaOptions } from "./outbox-schema.ts";
 import { laneCount } from "./outbox-schema.ts";
 import type { SessionSettings } from "./transaction-session.ts";
@@ -16,7 +16,7 @@ export interface OutboxRelayOptions extends OutboxSchemaOptions {
    * Sends events, in their order, and resolves when the broker has all of them. After a rejection all are sent again, also
    * those that arrived: with the same identity. Its context ends at `sendTimeout`, and when the relay is told to stop.
    */
-  readonly send: (events: readonly OutboxEvent[], context: Context) => unknown;
+  readonly send: (events: readonly MintedEvent[], context: Context) => unknown;
   /** How many events are sent at once at most: 1 to 10,000. Default: 500. */
   readonly batchSize?: number | undefined;
   /** How many lanes, of 16, are sent at once by this relay; each takes a connection while it is. 1 to 16. Default: 2. */
@@ -41,7 +41,7 @@ export interface OutboxRelayOptions extends OutboxSchemaOptions {
 
 /** @internal */
 export interface RelaySettings extends SessionSettings {
-  readonly send: (events: readonly OutboxEvent[], context: Context) => unknown;
+  readonly send: (events: readonly MintedEvent[], context: Context) => unknown;
   readonly batchSize: number;
   readonly concurrency: number;
   readonly sendTimeout: number;

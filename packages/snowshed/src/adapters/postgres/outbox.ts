@@ -1,12 +1,13 @@
 import type { Clock } from "../../clock.ts";
 import { systemClock } from "../../clock.ts";
-import { Timestamps } from "../../delivery/event-identity.ts";
+import type { EventDraft, MintedEvent } from "../../delivery/event.ts";
+import { EventMint } from "../../delivery/event.ts";
 import { invalidArgument } from "../../errors.ts";
-import type { OutboxDraft, OutboxEvent } from "./outbox-event.ts";
-import { placedEvent } from "./outbox-event.ts";
 import type { OutboxNames, OutboxSchemaOptions } from "./outbox-schema.ts";
 import { outboxNames, outboxSchema } from "./outbox-schema.ts";
 import { sqlStateOf, unavailable } from "./postgres-failures.ts";
+import type { PlacedEvent } from "./placed-event.ts";
+import { placedEvent } from "./placed-event.ts";
 import type { PostgresLike, PostgresQueryable } from "./postgres-like.ts";
 import { quotedText } from "./sql-names.ts";
 
@@ -48,7 +49,7 @@ export class Outbox {
   readonly #schema: OutboxSchemaOptions;
   readonly #statement: string;
   readonly #clock: Clock;
-  readonly #timestamps = new Timestamps();
+  readonly #mint: EventMint;
 
   constructor(options: OutboxOptions = {}) {
     const { notify = true, clock = systemClock } = options;
@@ -56,6 +57,7 @@ export class Outbox {
     this.#names = outboxNames(options);
     this.#schema = { schema: options.schema, table: options.table };
     this.#clock = clock;
+    this.#mint = new EventMint(clock);
     const { table, channel } = this.#names;
     // The number of a row is drawn when the locks are held: per key, numbers are in the order of commits. Arrays of arrays
     // must be rectangles, so headers travel in one array with counts.
@@ -76,17 +78,23 @@ SELECT count(*) AS added${notify ? `, (SELECT pg_notify(${quotedText(channel)}, 
    * Writes an event, in the caller's transaction: a client of `pg` after BEGIN, or the `transaction` of an effect. Resolves with
    * it, as it will be sent. Rejects as `query` does; with `SNOWSHED_BACKEND_UNAVAILABLE` if the table is not there.
    */
-  async enqueue(transaction: PostgresQueryable, draft: OutboxDraft): Promise<OutboxEvent> {
-    return (await this.#write(transaction, [placedEvent(draft, "event", this.#clock, this.#timestamps)]))[0]!;
+  async enqueue(transaction: PostgresQueryable, draft: EventDraft): Promise<MintedEvent> {
+    const event = this.#mint.mint(draft, "event");
+    await this.#write(transaction, [placedEvent(event, this.#clock)]);
+    return event;
   }
 
   /** The same for several, in one statement, in their order. */
-  async enqueueAll(transaction: PostgresQueryable, drafts: readonly OutboxDraft[]): Promise<readonly OutboxEvent[]> {
+  async enqueueAll(transaction: PostgresQueryable, drafts: readonly EventDraft[]): Promise<readonly MintedEvent[]> {
     if (!Array.isArray(drafts)) throw invalidArgument(TypeError, "events", "an array", drafts);
-    const events = drafts.map((draft: OutboxDraft, place) =>
-      placedEvent(draft, `events[${place}]`, this.#clock, this.#timestamps),
-    );
-    return events.length === 0 ? [] : this.#write(transaction, events);
+    const events = drafts.map((draft: EventDraft, place) => this.#mint.mint(draft, `events[${place}]`));
+    if (events.length > 0) {
+      await this.#write(
+        transaction,
+        events.map((event) => placedEvent(event, this.#clock)),
+      );
+    }
+    return events;
   }
 
   /** Makes the tables, where they are not there yet. Rejects with `SNOWSHED_BACKEND_UNAVAILABLE` if this user may not. */
@@ -98,11 +106,9 @@ SELECT count(*) AS added${notify ? `, (SELECT pg_notify(${quotedText(channel)}, 
     }
   }
 
-  async #write(
-    transaction: PostgresQueryable,
-    events: readonly ReturnType<typeof placedEvent>[],
-  ): Promise<readonly OutboxEvent[]> {
-    const locks = new Set(events.flatMap(({ lock }) => (lock === undefined ? [] : [lock])));
+  async #write(transaction: PostgresQueryable, placed: readonly PlacedEvent[]): Promise<void> {
+    const events = placed.map(({ event }) => event);
+    const locks = new Set(placed.flatMap(({ lock }) => (lock === undefined ? [] : [lock])));
     const [names, values]: [string[], Buffer[]] = [[], []];
     const [firsts, lasts]: [number[], number[]] = [[], []];
     for (const { headers } of events) {
@@ -116,7 +122,7 @@ SELECT count(*) AS added${notify ? `, (SELECT pg_notify(${quotedText(channel)}, 
     const parameters = [
       // In one order for all, as far as one statement goes.
       [...locks].toSorted((a, b) => (a < b ? -1 : 1)).map(String),
-      events.map(({ lane }) => lane),
+      placed.map(({ lane }) => lane),
       events.map(({ topic }) => topic),
       events.map(({ key }) => key),
       events.map(({ value }) => value),
@@ -132,6 +138,5 @@ SELECT count(*) AS added${notify ? `, (SELECT pg_notify(${quotedText(channel)}, 
       if (sqlStateOf(error) !== "42P01") throw error;
       throw unavailable("the outbox", error, 'run "snowshed delivery schema --apply <url>", or createSchema()');
     }
-    return events.map(({ topic, key, value, headers, partition }) => ({ topic, key, value, headers, partition }));
   }
 }

@@ -1,6 +1,6 @@
 import type { Context } from "snowshed";
 import { CircuitBreaker, FatalError, fixed, Limiter, TransientError } from "snowshed";
-import type { ConsumedMessage, KafkaEvent } from "snowshed/kafka";
+import type { ConsumedMessage, MintedEvent } from "snowshed/kafka";
 import { deduplicated, deduplicatedBatch, eventIdentity, positionIdentity } from "snowshed/kafka";
 import { describe, expect, test } from "vitest";
 import { kafkaClients } from "../../support/kafka-clients.ts";
@@ -99,7 +99,7 @@ test("what was written twice, and what is read twice, has its effect once", asyn
   const { runner: second } = await runnerOf({ topics: [topic], handler });
   await until(() => second.inspect().counts.handled === 70, "all were read again");
   expect(second.inspect().counts.duplicates).toBe(70);
-  expect(store.effects.toSorted()).toEqual(events.map(text as (event: KafkaEvent) => string).toSorted());
+  expect(store.effects.toSorted()).toEqual(events.map(text as (event: MintedEvent) => string).toSorted());
   // The control: without the store each delivery is an effect.
   const without: string[] = [];
   const { runner: third } = await runnerOf({ topics: [topic], handler: (message) => into(message, without) });

@@ -1,4 +1,4 @@
-import type { IdempotentProducerOptions, KafkaEvent, KafkaProducerLike } from "snowshed/kafka";
+import type { IdempotentProducerOptions, MintedEvent, KafkaProducerLike } from "snowshed/kafka";
 import { idempotentProducer } from "snowshed/kafka";
 import { FakeClock } from "snowshed/testing";
 import { describe, expect, test } from "vitest";
@@ -19,7 +19,7 @@ function fake(options: IdempotentProducerOptions = {}, isIdempotent = true) {
   };
   const clock = new FakeClock();
   const producer = idempotentProducer(client, { clock, deadline: 1000, ...options });
-  const event = (value: string): KafkaEvent => producer.mint({ topic: "orders", type: "order.paid", key: "k", value });
+  const event = (value: string): MintedEvent => producer.mint({ topic: "orders", type: "order.paid", key: "k", value });
   return { producer, clock, sends, event };
 }
 

@@ -1,5 +1,5 @@
 import { FatalError } from "snowshed";
-import type { OutboxDraft, OutboxEvent, OutboxRelayOptions } from "snowshed/postgres";
+import type { EventDraft, MintedEvent, OutboxRelayOptions } from "snowshed/postgres";
 import { Outbox, OutboxRelay } from "snowshed/postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startProxy } from "../../support/tcp-proxy.ts";
@@ -23,7 +23,7 @@ async function setUp(options: object = {}): Promise<Outbox> {
 
 /** A broker: what arrived, in order. */
 class Broker {
-  readonly events: OutboxEvent[] = [];
+  readonly events: MintedEvent[] = [];
 
   readonly send: OutboxRelayOptions["send"] = (events) => {
     this.events.push(...events);
@@ -38,7 +38,7 @@ function relay(options: Partial<OutboxRelayOptions>, pool = database.pool()): Ou
   return new OutboxRelay(pool, { table, send: () => {}, pollEvery: 20, commandTimeout: 2000, ...options });
 }
 
-const draft = (value: string, key: string | null = "k"): OutboxDraft => ({ topic: "t", type: "a.b", key, value });
+const draft = (value: string, key: string | null = "k"): EventDraft => ({ topic: "t", type: "a.b", key, value });
 
 test("what is committed is sent, and what is not is not", async () => {
   const outbox = await setUp();

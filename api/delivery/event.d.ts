@@ -7,7 +7,7 @@ export interface EventDraft {
     readonly headers?: Readonly<Record<string, string | Buffer>> | undefined;
     readonly partition?: number | undefined;
 }
-export interface KafkaEvent {
+export interface MintedEvent {
     readonly topic: string;
     readonly key: Buffer | null;
     readonly value: Buffer | null;
