@@ -1,6 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import type { EventIdentity } from "../../delivery/deduplication-store.ts";
-import { deduplicationScript } from "./lua-scripts.ts";
+import { deduplicationScript } from "./lua/deduplication-script.ts";
 import type { RedisCommands } from "./redis-commands.ts";
 
 /** @internal */

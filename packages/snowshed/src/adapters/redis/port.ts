@@ -1,4 +1,4 @@
-/** A Lua script and its SHA-1, of lua-scripts.ts. @internal */
+/** A Lua script and its SHA-1, of lua/*-script.ts. @internal */
 export interface Script {
   readonly name: string;
   readonly source: string;

@@ -3,7 +3,7 @@ import { Queue } from "../../concurrency/queue.ts";
 import { hooks } from "../../hooks.ts";
 import type { CancelableWaiter, WaitHost } from "../../overload/cancelable-waiter.ts";
 import { quotaRefusal } from "../../throttle/quota-refusal.ts";
-import { quotaScript } from "./lua-scripts.ts";
+import { quotaScript } from "./lua/quota-script.ts";
 import { QuotaBlock } from "./quota-block.ts";
 import type { Alike, Grant, TakeReply } from "./quota-state.ts";
 import { readTake } from "./quota-state.ts";
@@ -124,8 +124,8 @@ export class QuotaLine implements WaitHost {
   }
 
   /** A promise that nobody awaits rejects unnoticed: what was not given back counts as used. */
-  refund({ weight, at, levels }: Grant): Promise<void> {
-    const args = ["refund", ...this.#host.plan.args, weight, at, ...levels];
+  refund({ weight, at, refunds, levels }: Grant): Promise<void> {
+    const args = ["refund", ...this.#host.plan.args, weight, at, refunds, ...levels];
     const done = this.#host.commands.run(quotaScript, this.key, args).then(() => {});
     done.catch(() => {});
     return done;

@@ -18,6 +18,11 @@ export class Grant {
     this.#units = units;
   }
 
+  /** What had been given back before it, as a number of the server's. */
+  get refunds(): number {
+    return this.#meters.refunds;
+  }
+
   /** What was in the meters right after that. */
   get levels(): number[] {
     return levelsAfter(this.#meters, this.#units);
@@ -44,6 +49,7 @@ export class Grant {
 interface Meters {
   readonly levels: readonly number[];
   readonly rates: readonly Rate[];
+  readonly refunds: number;
 }
 
 function levelsAfter({ levels, rates }: Meters, units: number): number[] {
@@ -68,21 +74,27 @@ export interface TakeReply {
   readonly block: Grant | null;
 }
 
-function numbersOf(
-  reply: unknown,
-  limits: number,
-): { before: number[]; rest: number[]; head: [number, number, number] } {
+interface Answer {
+  readonly now: number;
+  /** The moment the levels are of. */
+  readonly at: number;
+  readonly pausedUntil: number;
+  readonly refunds: number;
+  readonly levels: number[];
+  readonly rest: number[];
+}
+
+function answerOf(reply: unknown, limits: number): Answer {
   // Text where a client was told to make no numbers.
-  const [now, at, pausedUntil, ...rest] = (reply as readonly unknown[]).map(Number) as [number, number, number];
-  const others: number[] = rest;
-  return { head: [now, at, pausedUntil], before: others.slice(0, limits), rest: others.slice(limits) };
+  const numbers = (reply as readonly unknown[]).map(Number);
+  const [now, at, pausedUntil, refunds] = numbers as [number, number, number, number];
+  return { now, at, pausedUntil, refunds, levels: numbers.slice(4, 4 + limits), rest: numbers.slice(4 + limits) };
 }
 
 /** Reads what quota.lua answers to "take", and follows what it did to the meters. @internal */
 export function readTake(reply: unknown, rates: readonly Rate[], asked: readonly Alike[]): TakeReply {
-  const { head, before, rest } = numbersOf(reply, rates.length);
-  const [now, at, pausedUntil] = head;
-  let meters: Meters = { levels: before, rates };
+  const { now, at, pausedUntil, refunds, levels, rest } = answerOf(reply, rates.length);
+  let meters: Meters = { levels, rates, refunds };
   let units = 0;
   const outcomes: (Grant | number)[] = [];
   for (let index = 1; index < rest.length; index += 2) {
@@ -96,7 +108,7 @@ export function readTake(reply: unknown, rates: readonly Rate[], asked: readonly
       const drained = levelsAfter(meters, units).map((level, each) =>
         Math.max(0, level - (now - wait - at) * rates[each]!.drain),
       );
-      meters = { levels: drained, rates };
+      meters = { levels: drained, rates, refunds };
       units = weight;
       outcomes.push(new Grant(weight, now - wait, -wait, meters, units));
     } else {
@@ -110,9 +122,8 @@ export function readTake(reply: unknown, rates: readonly Rate[], asked: readonly
 
 /** By limit, how many units can go now, and for how long all pause. @internal */
 export function readState(reply: unknown, rates: readonly Rate[]): { available: number[]; pausedFor: number } {
-  const { head, before } = numbersOf(reply, rates.length);
-  const [now, at, pausedUntil] = head;
-  const available = before.map((level, index) => {
+  const { now, at, pausedUntil, levels } = answerOf(reply, rates.length);
+  const available = levels.map((level, index) => {
     const { fill, drain, burst } = rates[index]!;
     return Math.max(0, Math.floor(burst - (level + (at - now) * drain) / fill));
   });

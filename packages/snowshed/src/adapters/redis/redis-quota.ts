@@ -9,7 +9,7 @@ import { quotaAnswerOf } from "../../throttle/quota-answer.ts";
 import { checkWeight } from "../../throttle/quota-options.ts";
 import { quotaRefusal } from "../../throttle/quota-refusal.ts";
 import { longestWindow } from "../../throttle/rate-limit-fields.ts";
-import { quotaScript } from "./lua-scripts.ts";
+import { quotaScript } from "./lua/quota-script.ts";
 import type { LineHost } from "./quota-line.ts";
 import { QuotaLine } from "./quota-line.ts";
 import { GrantedPermit } from "./quota-permit.ts";

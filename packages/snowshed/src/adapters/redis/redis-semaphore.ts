@@ -7,7 +7,7 @@ import { CanceledError, checkFunction, checkInteger, DeadlineExceededError, inva
 import { hooks } from "../../hooks.ts";
 import type { LeasePermit } from "../../throttle/lease-permit.ts";
 import type { LeaseAcquireOptions, LeaseInspection } from "../../throttle/lease-semaphore.ts";
-import { semaphoreInspectScript } from "./lua-scripts.ts";
+import { semaphoreInspectScript } from "./lua/semaphore-inspect-script.ts";
 import type { RedisPort } from "./port.ts";
 import type { RedisLike } from "./redis-like.ts";
 import { portOf } from "./redis-port.ts";

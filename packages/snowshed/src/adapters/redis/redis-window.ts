@@ -5,7 +5,7 @@ import { finite, toMillisecondsInRange } from "../../duration.ts";
 import { checkInteger, invalidArgument } from "../../errors.ts";
 import type { OutcomeWindow } from "../../overload/windows/outcome-window.ts";
 import { TimeWindow } from "../../overload/windows/time-window.ts";
-import { windowScript } from "./lua-scripts.ts";
+import { windowScript } from "./lua/window-script.ts";
 import { RedisCommands } from "./redis-commands.ts";
 import type { RedisLike } from "./redis-like.ts";
 import { checkKeyPart } from "./redis-names.ts";

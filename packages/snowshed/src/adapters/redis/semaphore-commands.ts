@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import { SnowshedError } from "../../errors.ts";
 import { ExpiryList } from "../../overload/expiry.ts";
-import { semaphoreScript } from "./lua-scripts.ts";
+import { semaphoreScript } from "./lua/semaphore-script.ts";
 import type { RedisPort } from "./port.ts";
 import { failureOf, unavailable } from "./redis-failures.ts";
 import { Bound } from "./bound.ts";

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { quotaScript } from "../../../src/adapters/redis/lua-scripts.ts";
+import { quotaScript } from "../../../src/adapters/redis/lua/quota-script.ts";
 import { QuotaBlock } from "../../../src/adapters/redis/quota-block.ts";
 import type { Alike, TakeReply } from "../../../src/adapters/redis/quota-state.ts";
 import { Grant, readState, readTake } from "../../../src/adapters/redis/quota-state.ts";
@@ -185,7 +185,7 @@ test("no window is overfull, whoever waits, refunds, pauses and takes blocks", {
       let now = epoch;
       /** What the clock has been set back by: true time goes on. */
       let back = 0;
-      const gone = new Set<{ at: number; weight: number; levels: readonly number[]; back: number }>();
+      const gone = new Set<{ at: number; weight: number; refunds: number; levels: readonly number[]; back: number }>();
       for (const each of sequence) {
         if (each.kind === "back") {
           back += each.elapsed;
@@ -200,7 +200,7 @@ test("no window is overfull, whoever waits, refunds, pauses and takes blocks", {
           const grant = all[each.which % Math.max(1, all.length)];
           // Of one that went before the clock was set back, nobody knows when that was.
           if (grant === undefined || grant.back !== back) continue;
-          const args = ["refund", ...argsOf(given), grant.weight, grant.at, ...grant.levels, now];
+          const args = ["refund", ...argsOf(given), grant.weight, grant.at, grant.refunds, ...grant.levels, now];
           await port.run(timed, [key], args);
           gone.delete(grant);
         } else {
@@ -208,7 +208,9 @@ test("no window is overfull, whoever waits, refunds, pauses and takes blocks", {
           const asked = weights.map((weight) => [1, weight, each.longest] as const);
           const reply = await take(key, given, each.besides, asked, now);
           for (const taken of [...reply.outcomes, reply.block]) {
-            if (taken instanceof Grant) gone.add({ at: taken.at, weight: taken.weight, levels: taken.levels, back });
+            if (!(taken instanceof Grant)) continue;
+            const { at, weight, refunds, levels } = taken;
+            gone.add({ at, weight, refunds, levels, back });
           }
         }
       }
@@ -220,6 +222,19 @@ test("no window is overfull, whoever waits, refunds, pauses and takes blocks", {
     }),
     { numRuns: 150 },
   );
+});
+
+test("of two that are given back, the second gives no more than has not drained", async () => {
+  const [key, limits] = [`{r}${runs++}`, [{ requests: 1, per: 1000, burst: 2 }]];
+  const refund = ({ weight, at, refunds, levels }: Grant, now: number): Promise<unknown> =>
+    port.run(timed, [key], ["refund", ...argsOf(limits), weight, at, refunds, ...levels, now]);
+  const [first, second] = (await take(key, limits, 0, [[2, 1, 0]], epoch)).outcomes as [Grant, Grant];
+  await refund(first, epoch);
+  // A unit has drained since, and it was the second's: the place of one that goes now.
+  const then = epoch + 1000;
+  expect(waitsOf((await take(key, limits, 0, [[1, 1, 0]], then)).outcomes)).toEqual([0]);
+  await refund(second, then);
+  expect(waitsOf((await take(key, limits, 0, [[2, 1, 0]], then)).outcomes)).toEqual([0, 1000]);
 });
 
 test("a clock that is set back makes nobody wait longer", async () => {
@@ -257,7 +272,11 @@ test("units of a block go when nobody else would have gone in their place", asyn
         const besides = isOther ? 0 : 9;
         const rest = isOther || block === null ? null : block.rest();
         if (rest !== null) {
-          await port.run(timed, [key], ["refund", ...argsOf(limits), rest.weight, rest.at, ...rest.levels, now]);
+          await port.run(
+            timed,
+            [key],
+            ["refund", ...argsOf(limits), rest.weight, rest.at, rest.refunds, ...rest.levels, now],
+          );
         }
         const reply = await take(key, limits, besides, [[1, 1, 0]], now);
         if (reply.outcomes[0] instanceof Grant) gone.push({ at: now, weight: 1 });

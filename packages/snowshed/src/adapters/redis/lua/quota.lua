@@ -2,30 +2,32 @@
 -- unit fills `fill`, a microsecond drains `drain`. What goes later has its place now: the state is that of the moment
 -- when the last one goes, which may be in the future.
 --
--- KEYS[1] a string of doubles: when it was written, the moment it is of, until when all pause; for each limit level, drain
+-- KEYS[1] a string of doubles: when it was written, the moment it is of, until when all pause, a number that grows with
+--         each refund; for each limit level, drain
 -- ARGV    operation, count of limits, for each of them fill, drain, burst, the highest level there can be; and then
 --   take   units to take besides if they may go now; those who ask, in their order, alike ones together: how many,
 --          weight of each, longest wait (-1: any)
---          -> now, the moment the levels are of, until when all pause, the levels before, units taken besides; for all
+--          -> now, the moment the levels are of, until when all pause, the number, the levels before, units taken besides; for all
 --             who are alike how many of them go, and of the next 0 (there is none), -wait (goes then; nobody after it
 --             was looked at), or wait (it and those like it would go then; took nothing)
---   refund weight, when it was taken, the levels after that
+--   refund weight, when it was taken, the number then, the levels after that
 --   pause  for how long
 -- All times in microseconds, by this server's clock.
 local count = tonumber(ARGV[2])
 local time = redis.call("TIME")
 local now = time[1] * 1000000 + time[2]
-local at, paused, known = now, 0, 0
+-- Of what nobody remembers, the number begins where it has not been.
+local at, paused, known, refunds = now, 0, 0, now
 local changed = false
 
 local stored = redis.call("GET", KEYS[1])
 if stored then
-  if #stored < 40 or #stored % 16 ~= 8 then
+  if #stored < 48 or #stored % 16 ~= 0 then
     return redis.error_reply("WRONGTYPE the key holds no quota of snowshed")
   end
   local written
-  written, at, paused = struct.unpack(">ddd", stored)
-  known = (#stored - 24) / 16
+  written, at, paused, refunds = struct.unpack(">dddd", stored)
+  known = (#stored - 32) / 16
   if now < written then
     -- The clock was set back, or this is another server. What was in five seconds then is in five seconds now.
     at, paused = at - (written - now), paused - (written - now)
@@ -40,7 +42,7 @@ for i = 1, count do
   fill[i], drain[i], burst[i] = tonumber(ARGV[first]), tonumber(ARGV[first + 1]), tonumber(ARGV[first + 2])
   level[i] = 0
   if i <= known then
-    local before, its = struct.unpack(">dd", stored, 16 * i + 9)
+    local before, its = struct.unpack(">dd", stored, 16 * i + 17)
     if its ~= drain[i] then
       -- The limit was changed: what takes as long to drain as before.
       before = math.min(math.ceil(before / its * drain[i]), tonumber(ARGV[first + 3]))
@@ -51,7 +53,7 @@ end
 
 local function save()
   local last = paused
-  local values = { now, base, paused }
+  local values = { now, base, paused, refunds }
   for i = 1, count do
     last = math.max(last, base + math.ceil(level[i] / drain[i]))
     values[#values + 1] = level[i]
@@ -73,10 +75,13 @@ end
 if ARGV[1] == "refund" then
   local weight, taken = tonumber(ARGV[first]), tonumber(ARGV[first + 1])
   local possible = base > now
+  local drained = math.max(0, base - taken)
   for i = 1, count do
     -- What came first drains first. What has drained cannot be given back: others have gone since as if it were used.
-    local left = tonumber(ARGV[first + 1 + i]) - (base - taken) * drain[i]
-    level[i] = math.max(0, level[i] - math.max(0, math.min(left, weight * fill[i])))
+    local left = math.min(tonumber(ARGV[first + 2 + i]) - (base - taken) * drain[i], weight * fill[i])
+    -- Who was before it may have been given back since, so that it was first: the drain since then was its own, at most.
+    if tonumber(ARGV[first + 2]) ~= refunds then left = math.min(left, weight * fill[i] - drained * drain[i]) end
+    level[i] = math.max(0, level[i] - math.max(0, left))
     if level[i] + (base - now) * drain[i] > 9007199254740991 then possible = false end
   end
   if possible then
@@ -84,14 +89,15 @@ if ARGV[1] == "refund" then
     for i = 1, count do level[i] = level[i] + (base - now) * drain[i] end
     base = now
   end
+  refunds = refunds + 1
   save()
   return 1
 end
 
 local besides = tonumber(ARGV[first])
-local reply = { now, base, paused }
-for i = 1, count do reply[3 + i] = level[i] end
-local place = 4 + count
+local reply = { now, base, paused, refunds }
+for i = 1, count do reply[4 + i] = level[i] end
+local place = 5 + count
 reply[place] = 0
 
 local allGo = true
