@@ -20,6 +20,10 @@ interface Scene {
   readonly watcher: EtcdSemaphore;
 }
 
+interface Answered {
+  readonly header: { readonly revision: string };
+}
+
 /** What can go wrong; each puts all right again before it ends. */
 const faults = {
   async revoke({ victim, cluster, watcher }: Scene) {
@@ -28,18 +32,17 @@ const faults = {
     const its = [...holders, ...waiters].find((each) => each.owner.endsWith(owner));
     if (its === undefined) return;
     const from = now();
-    await cluster.gateway("lease/revoke", { ID: String(BigInt(`0x${its.id.split("-")[0]}`)) });
-    const to = now();
+    const { header } = await cluster.gateway<Answered>("lease/revoke", {
+      ID: String(BigInt(`0x${its.id.split("-")[0]}`)),
+    });
+    victim.deprived(from, (token) => token <= BigInt(header.revision));
     await sleep(500);
-    victim.deprived(from, to);
   },
   async compact({ proxies, cluster }: Scene) {
     // While it is away, all that it has missed is forgotten.
     for (const proxy of proxies) proxy.cut();
     await sleep(200);
-    const { header } = await cluster.gateway<{ readonly header: { readonly revision: string } }>("kv/range", {
-      key: "eA==",
-    });
+    const { header } = await cluster.gateway<Answered>("kv/range", { key: "eA==" });
     await cluster.gateway("kv/compaction", { revision: header.revision, physical: true });
     for (const proxy of proxies) proxy.restore();
     await sleep(500);
@@ -114,9 +117,8 @@ const faults = {
     if (its === undefined) return;
     const from = now();
     await watcher.releaseHolder(its.id);
-    const to = now();
+    victim.deprived(from, (token) => token === its.fence.token);
     await sleep(300);
-    victim.deprived(from, to);
   },
   async none() {
     await sleep(500);

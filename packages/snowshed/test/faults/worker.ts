@@ -57,6 +57,8 @@ export class Worker {
   /** What it had of the quota. */
   readonly gone: Gone[] = [];
 
+  readonly #deprivations: { readonly from: number; readonly isTaken: (token: bigint) => boolean }[] = [];
+
   constructor(name: string, options: object, resource: FencedResource) {
     this.name = name;
     this.#resource = resource;
@@ -82,10 +84,18 @@ export class Worker {
     }
   }
 
-  /** What it held was taken from it, by a command that was sent at `from` and answered at `to`. */
-  deprived(from: number, to: number): void {
-    for (const request of this.requests.values()) {
-      if (request.granted !== undefined && request.granted <= to) this.#end(request, from);
+  /**
+   * What has such a token was taken from it by a command that was sent at `from`: also what it hears of only later, since the
+   * answer was on its way.
+   */
+  deprived(from: number, isTaken: (token: bigint) => boolean): void {
+    this.#deprivations.push({ from, isTaken });
+    for (const request of this.requests.values()) this.#deprive(request);
+  }
+
+  #deprive(request: Draft): void {
+    for (const { from, isTaken } of this.#deprivations) {
+      if (request.fences.some(({ token }) => isTaken(token))) this.#end(request, from);
     }
   }
 
@@ -109,9 +119,12 @@ export class Worker {
       case "refused":
         this.codes.set(message.code, (this.codes.get(message.code) ?? 0) + 1);
         break;
-      case "granted":
-        Object.assign(this.requests.get(message.id)!, { granted: message.at, fences: fencesOf(message.fences) });
+      case "granted": {
+        const request = this.requests.get(message.id)!;
+        Object.assign(request, { granted: message.at, fences: fencesOf(message.fences) });
+        this.#deprive(request);
         break;
+      }
       case "ended":
         this.#end(this.requests.get(message.id)!, message.at);
         break;
