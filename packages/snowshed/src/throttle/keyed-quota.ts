@@ -49,9 +49,10 @@ const none = -1;
  * ```ts
  * import { KeyedQuota } from "snowshed/throttle";
  *
- * const perTenant = new KeyedQuota({ limits: [{ requests: 100, per: "1m", burst: 2 }], maxKeys: 1_000_000 });
+ * const perTenant = new KeyedQuota({ limits: [{ requests: 60, per: "1h", burst: 2 }], maxKeys: 1_000_000 });
  * const answers = ["ada", "ada", "ada", "ben"].map((tenant) => perTenant.tryPermit(tenant) !== undefined);
- * console.log(answers, Math.ceil(perTenant.wait("ada"))); // [ true, true, false, true ] 600
+ * const minutes = Math.ceil(perTenant.wait("ada") / 60_000);
+ * console.log(answers, minutes); // [ true, true, false, true ] 1
  * ```
  */
 export class KeyedQuota {
