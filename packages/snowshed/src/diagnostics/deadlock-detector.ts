@@ -6,7 +6,7 @@ import { formatDump } from "./dump-text.ts";
 import type { NamePattern } from "./ignored-names.ts";
 import { checkPatterns, matches } from "./ignored-names.ts";
 import type { Monitor } from "./monitor.ts";
-import type { TaskRecord, WaitRecord } from "./records.ts";
+import type { TaskRecord, Claim } from "./records.ts";
 import { snapshot } from "./snapshot.ts";
 
 export interface DeadlockDetectorOptions {
@@ -72,10 +72,10 @@ export function installDeadlockDetector(options: DeadlockDetectorOptions = {}): 
 }
 
 /** The tasks that have not ended, each with what it waits for, and the waits of nobody who is known. */
-type Asleep = ReadonlyMap<TaskRecord | WaitRecord, WaitRecord | null>;
+type Asleep = ReadonlyMap<TaskRecord | Claim, Claim | null>;
 
 function asleepIn(monitor: Monitor, ignore: readonly NamePattern[]): Asleep {
-  const asleep = new Map<TaskRecord | WaitRecord, WaitRecord | null>();
+  const asleep = new Map<TaskRecord | Claim, Claim | null>();
   for (const task of monitor.tasks()) if (!matches(ignore, task.name, task.scope.name)) asleep.set(task, task.wait);
   for (const wait of monitor.waits()) {
     const { task, resource } = wait;

@@ -1,5 +1,5 @@
 import type { Monitor } from "./monitor.ts";
-import type { ResourceRecord, TaskRecord, WaitRecord } from "./records.ts";
+import type { ResourceRecord, TaskRecord, Claim } from "./records.ts";
 import type { DeadlockSnapshot } from "./snapshot-types.ts";
 import type { Knot } from "./wait-graph.ts";
 import { findKnots } from "./wait-graph.ts";
@@ -49,7 +49,7 @@ function describeKnot({ tasks, resources, behind }: RecordedKnot): string {
   const lines = named.map((task) => {
     const name = `task ${task.id} ${JSON.stringify(task.name)}`;
     const waits: string[] = [];
-    for (let wait: WaitRecord | null = task.wait; wait !== null; wait = wait.older) {
+    for (let wait: Claim | null = task.wait; wait !== null; wait = wait.older) {
       if (within.has(wait.resource)) waits.push(`${wait.resource.label}${held(wait.resource, tasks)}`);
     }
     if (waits.length > 0) return `${name} waits for ${waits.join(" and ")}`;

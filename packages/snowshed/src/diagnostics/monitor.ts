@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { Watchdog } from "./watchdog.ts";
 import type { WatchdogLimits } from "./watchdog.ts";
 import { Recorder } from "./recorder.ts";
-import type { ResourceRecord, TaskRecord, WaitRecord } from "./records.ts";
+import type { ResourceRecord, TaskRecord, Claim } from "./records.ts";
 import type { SnapshotTotals, WarningCode, WarningSnapshot } from "./snapshot-types.ts";
 import type { WarningSubject } from "./warnings.ts";
 import { reportFailure, Warnings } from "./warnings.ts";
@@ -103,7 +103,7 @@ export class Monitor implements Disposable {
   }
 
   /** Those for one resource in the order they began. @internal */
-  *waits(): Generator<WaitRecord, void> {
+  *waits(): Generator<Claim, void> {
     for (const resource of this.resources()) {
       for (let wait = resource.waits.head; wait !== null; wait = wait.after) yield wait;
     }

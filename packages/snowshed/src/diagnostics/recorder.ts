@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock } from "../clock.ts";
-import { Queue } from "../concurrency/queue.ts";
 import type { Hooks, ResourceKind, WatchedTask } from "../hooks.ts";
 import { adopt } from "./adoption.ts";
 import { isResourceHeard, publishMisuse, publishResource, publishTaskEnd, publishTaskStart } from "./channels.ts";
-import { ResourceRecord, TaskRecord, WaitRecord } from "./records.ts";
+import { RecordList } from "./record-list.ts";
+import { Claim, ResourceRecord, TaskRecord } from "./records.ts";
 import type { Site } from "./site.ts";
 import { SiteNotes } from "./site-notes.ts";
 
@@ -44,9 +44,9 @@ interface DroppedPermit {
 /** Keeps the records up to date with what the primitives report. @internal */
 export class Recorder implements Hooks {
   /** All that have not ended, in the order they were made. */
-  readonly tasks: Queue<TaskRecord> = new Queue();
+  readonly tasks: RecordList<TaskRecord> = new RecordList();
   /** Scopes only while tasks live in them or somebody waits for them; the others until they are collected. */
-  readonly resources: Queue<ResourceRecord> = new Queue();
+  readonly resources: RecordList<ResourceRecord> = new RecordList();
   started = 0;
   readonly ended = { fulfilled: 0, rejected: 0, skipped: 0 };
   /** Whether `TaskRecord.promise` is of use to somebody. */
@@ -73,7 +73,7 @@ export class Recorder implements Hooks {
   #scope: object | null = null;
   #scopeRecord: ResourceRecord | null = null;
   /** The wait that was granted last: what it got is reported right after. */
-  #granted: WaitRecord | null = null;
+  #granted: Claim | null = null;
   /** Who gives back next, if that is not who runs. */
   #calledOff: TaskRecord | null = null;
   readonly #collected: FinalizationRegistry<ResourceRecord>;
@@ -140,24 +140,24 @@ export class Recorder implements Hooks {
     const record = this.#resourceOf(resource, 0);
     const task = this.currentTask;
     if (this.#lost >= mostLost && task?.wait?.resource.collected === true) this.#drop(task.wait);
-    const entry = new WaitRecord(this, record, weight, task, this.#now(), patience);
+    const claim = new Claim(this, record, weight, task, this.#now(), patience);
     if (record.isScope) {
       record.awaited = true;
       this.#list(record);
     }
-    record.waits.push(entry);
-    (wait as Marked).record = entry;
+    claim.wait();
+    (wait as Marked).record = claim;
     publishResource("blocked", record, weight, task, 0);
   }
 
   unblocked(_resource: object, wait: object, granted: boolean): void {
-    const entry = this.#waitOf(wait);
-    if (entry === null || !entry.lasts) return;
-    const { resource } = entry;
-    entry.lasts = false;
-    resource.waits.remove(entry);
-    entry.leaveTask();
-    if (granted) this.#granted = entry;
+    const claim = this.#waitOf(wait);
+    if (claim === null || !claim.lasts) return;
+    const { resource } = claim;
+    claim.lasts = false;
+    resource.waits.remove(claim);
+    claim.leaveTask();
+    if (granted) this.#granted = claim;
     this.#unlistIfIdle(resource);
   }
 
@@ -165,15 +165,14 @@ export class Recorder implements Hooks {
     const record = this.#resourceOf(resource, -weight);
     const granted = this.#granted;
     this.#granted = null;
-    let task: TaskRecord | null;
-    let waited = 0;
-    if (granted !== null && granted.resource === record) {
-      ({ task } = granted);
-      if (task !== null && task.phase === "ended") task = null;
-      waited = Math.max(0, this.#now() - granted.since);
-    } else task = this.currentTask;
-    if (weight > 0) record.hold(task, weight);
-    publishResource("acquired", record, weight, task, waited);
+    const claim = granted?.resource === record ? granted : null;
+    const task = claim === null ? this.currentTask : claim.task;
+    if (claim?.weight === weight) record.grant(claim);
+    else record.hold(task, weight);
+    if (isResourceHeard()) {
+      const waited = claim === null ? 0 : Math.max(0, this.now() - claim.since);
+      publishResource("acquired", record, weight, task, waited);
+    }
   }
 
   released(resource: object, weight: number): void {
@@ -308,8 +307,8 @@ export class Recorder implements Hooks {
     return (record as TaskRecord | null | undefined)?.writer === this ? (record as TaskRecord) : null;
   }
 
-  #waitOf({ record }: Marked): WaitRecord | null {
-    return (record as WaitRecord | null | undefined)?.writer === this ? (record as WaitRecord) : null;
+  #waitOf({ record }: Marked): Claim | null {
+    return (record as Claim | null | undefined)?.writer === this ? (record as Claim) : null;
   }
 
   #resourceOf(resource: object, change: number): ResourceRecord {
@@ -381,7 +380,7 @@ export class Recorder implements Hooks {
   }
 
   /** A wait that nobody can end any more. */
-  #drop(wait: WaitRecord): void {
+  #drop(wait: Claim): void {
     const { resource } = wait;
     wait.lasts = false;
     if (resource.waits.has(wait)) resource.waits.remove(wait);

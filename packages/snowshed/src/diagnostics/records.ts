@@ -1,7 +1,7 @@
-import type { QueueNode } from "../concurrency/queue.ts";
-import { Queue } from "../concurrency/queue.ts";
 import type { ResourceKind } from "../hooks.ts";
 import { keptName } from "./plain-text.ts";
+import type { Linked } from "./record-list.ts";
+import { RecordList } from "./record-list.ts";
 import type { Site } from "./site.ts";
 import type { TaskState } from "./snapshot-types.ts";
 
@@ -9,7 +9,7 @@ import type { TaskState } from "./snapshot-types.ts";
 // it, that to the promise of the task, and one that is reachable is never found to be leaked.
 
 /** A live task. Times are milliseconds since watching began. @internal */
-export class TaskRecord implements QueueNode<TaskRecord> {
+export class TaskRecord implements Linked<TaskRecord> {
   before: TaskRecord | null = null;
   after: TaskRecord | null = null;
   readonly id: number;
@@ -24,11 +24,11 @@ export class TaskRecord implements QueueNode<TaskRecord> {
   /** -1 until it has started. */
   startedAt = -1;
   /** The newest of its waits; the others by `older`. */
-  wait: WaitRecord | null = null;
+  wait: Claim | null = null;
   waits = 0;
   sleeps = 0;
-  /** What it holds; the rest by `next`. */
-  holding: Holding | null = null;
+  /** What it got last of what it holds; the others by `older`. */
+  holding: Claim | null = null;
   /** Only while it is young, see `Monitor.weaken()`. */
   promise: Promise<unknown> | null = null;
   /** It has lived long enough to be looked at closely. */
@@ -64,7 +64,7 @@ export class TaskRecord implements QueueNode<TaskRecord> {
   /** What it holds: a copy. */
   get holds(): ReadonlyMap<ResourceRecord, number> {
     const held = new Map<ResourceRecord, number>();
-    for (let { holding } = this; holding !== null; holding = holding.next) held.set(holding.resource, holding.weight);
+    for (let { holding } = this; holding !== null; holding = holding.older) held.set(holding.resource, holding.weight);
     return held;
   }
 
@@ -74,26 +74,8 @@ export class TaskRecord implements QueueNode<TaskRecord> {
   }
 }
 
-/** Units of a resource in the hands of a task. @internal */
-export class Holding implements QueueNode<Holding> {
-  before: Holding | null = null;
-  after: Holding | null = null;
-  readonly resource: ResourceRecord;
-  readonly task: TaskRecord;
-  weight = 0;
-  /** What else the task holds. */
-  next: Holding | null;
-
-  constructor(resource: ResourceRecord, task: TaskRecord) {
-    this.resource = resource;
-    this.task = task;
-    this.next = task.holding;
-    task.holding = this;
-  }
-}
-
 /** A semaphore, channel, group or other thing that is waited for. @internal */
-export class ResourceRecord implements QueueNode<ResourceRecord> {
+export class ResourceRecord implements Linked<ResourceRecord> {
   before: ResourceRecord | null = null;
   after: ResourceRecord | null = null;
   readonly id: number;
@@ -103,9 +85,9 @@ export class ResourceRecord implements QueueNode<ResourceRecord> {
   capacity: number;
   held = 0;
   /** In the order they came. */
-  readonly waits: Queue<WaitRecord> = new Queue();
+  readonly waits: RecordList<Claim> = new RecordList();
   /** Who has held longest comes first. Lists, not maps: they change with every acquire. */
-  readonly holdings: Queue<Holding> = new Queue();
+  readonly holdings: RecordList<Claim> = new RecordList();
   /** What is held, and not known by whom. */
   unowned = 0;
   /** Tasks that live in it. */
@@ -139,19 +121,27 @@ export class ResourceRecord implements QueueNode<ResourceRecord> {
     return holders;
   }
 
-  /** `weight` more is held by `task`. */
+  /** `weight` more is held, by `task`. */
   hold(task: TaskRecord | null, weight: number): void {
+    if (weight === 0) return;
     this.held += weight;
     if (task === null) {
       this.unowned += weight;
       return;
     }
-    let holding = this.#holdingOf(task);
-    if (holding === null) {
-      holding = new Holding(this, task);
-      this.holdings.push(holding);
+    const holding = this.#holdingOf(task);
+    if (holding === null) new Claim(task.writer, this, weight, task, -1, undefined).hold();
+    else holding.weight += weight;
+  }
+
+  /** What somebody waited for is held now. */
+  grant(claim: Claim): void {
+    const { task, weight } = claim;
+    if (weight === 0 || task === null || this.#holdingOf(task) !== null) this.hold(task, weight);
+    else {
+      this.held += weight;
+      claim.hold();
     }
-    holding.weight += weight;
   }
 
   /** `weight` less is held: by `task`, as far as it holds some, else by nobody who is known, else by who held longest. */
@@ -171,29 +161,23 @@ export class ResourceRecord implements QueueNode<ResourceRecord> {
   }
 
   /** `task` has ended: what it holds is from now on held by nobody who is known. */
-  disown(holding: Holding): void {
+  disown(holding: Claim): void {
     this.unowned += this.#take(holding, holding.weight);
   }
 
-  #holdingOf(task: TaskRecord): Holding | null {
+  #holdingOf(task: TaskRecord): Claim | null {
     let { holding } = task;
-    while (holding !== null && holding.resource !== this) holding = holding.next;
+    while (holding !== null && holding.resource !== this) holding = holding.older;
     return holding;
   }
 
-  #take(holding: Holding, atMost: number): number {
-    if (holding.weight > atMost) {
+  #take(holding: Claim, atMost: number): number {
+    const { weight } = holding;
+    if (weight > atMost) {
       holding.weight -= atMost;
       return atMost;
     }
-    this.holdings.remove(holding);
-    const { task, weight } = holding;
-    if (task.holding === holding) task.holding = holding.next;
-    else {
-      let other = task.holding;
-      while (other !== null && other.next !== holding) other = other.next;
-      if (other !== null) other.next = holding.next;
-    }
+    holding.giveUp();
     return weight;
   }
 
@@ -214,24 +198,22 @@ export class ResourceRecord implements QueueNode<ResourceRecord> {
   }
 }
 
-/** Somebody waits. @internal */
-export class WaitRecord implements QueueNode<WaitRecord> {
-  before: WaitRecord | null = null;
-  after: WaitRecord | null = null;
+/** Somebody waits for units of a resource, and then holds them. @internal */
+export class Claim implements Linked<Claim> {
+  before: Claim | null = null;
+  after: Claim | null = null;
   readonly writer: object;
   readonly resource: ResourceRecord;
-  readonly weight: number;
-  lasts = true;
+  weight: number;
+  /** Whether it is still waited for. */
+  lasts = false;
   /** Who; `null` if that is not known, or has ended meanwhile. */
   task: TaskRecord | null;
   readonly since: number;
-  /** When it gives up by itself, if that is known. */
-  readonly deadline: number | null;
-  /** Whether something else than a grant may end it. */
-  readonly hasTimeoutOrSignal: boolean;
-  /** Waits of the same task. */
-  older: WaitRecord | null = null;
-  newer: WaitRecord | null = null;
+  readonly #patience: number | undefined;
+  /** What else the same task waits for, or what else it holds. */
+  older: Claim | null = null;
+  newer: Claim | null = null;
 
   constructor(
     writer: object,
@@ -246,14 +228,30 @@ export class WaitRecord implements QueueNode<WaitRecord> {
     this.weight = weight;
     this.task = task;
     this.since = since;
-    this.hasTimeoutOrSignal = patience !== Number.POSITIVE_INFINITY;
-    this.deadline = patience === undefined || patience === Number.POSITIVE_INFINITY ? null : since + patience;
-    if (task !== null) {
-      task.waits++;
-      this.older = task.wait;
-      if (task.wait !== null) task.wait.newer = this;
-      task.wait = this;
-    }
+    this.#patience = patience;
+  }
+
+  /** When it gives up by itself, if that is known. */
+  get deadline(): number | null {
+    const patience = this.#patience ?? Number.POSITIVE_INFINITY;
+    return patience === Number.POSITIVE_INFINITY ? null : this.since + patience;
+  }
+
+  /** Whether something else than a grant may end the wait. */
+  get hasTimeoutOrSignal(): boolean {
+    return this.#patience !== Number.POSITIVE_INFINITY;
+  }
+
+  /** The wait begins. */
+  wait(): void {
+    this.lasts = true;
+    this.resource.waits.push(this);
+    const { task } = this;
+    if (task === null) return;
+    task.waits++;
+    this.older = task.wait;
+    if (task.wait !== null) task.wait.newer = this;
+    task.wait = this;
   }
 
   /** It no longer waits for its task. */
@@ -263,6 +261,26 @@ export class WaitRecord implements QueueNode<WaitRecord> {
     task.waits--;
     if (this.newer === null) task.wait = this.older;
     else this.newer.older = this.older;
+    this.#unlink();
+  }
+
+  /** Its task holds it from now on. */
+  hold(): void {
+    this.resource.holdings.push(this);
+    const task = this.task!;
+    this.older = task.holding;
+    if (task.holding !== null) task.holding.newer = this;
+    task.holding = this;
+  }
+
+  giveUp(): void {
+    this.resource.holdings.remove(this);
+    if (this.newer === null) this.task!.holding = this.older;
+    else this.newer.older = this.older;
+    this.#unlink();
+  }
+
+  #unlink(): void {
     if (this.older !== null) this.older.newer = this.newer;
     this.older = this.newer = null;
   }

@@ -4,7 +4,7 @@ import { checkInteger } from "../errors.ts";
 import { activeMonitor } from "./active.ts";
 import { defaultGrace, knotSnapshot, searchKnots } from "./deadlock-watch.ts";
 import type { Monitor } from "./monitor.ts";
-import type { ResourceRecord, TaskRecord, WaitRecord } from "./records.ts";
+import type { ResourceRecord, TaskRecord, Claim } from "./records.ts";
 import type { ResourceSnapshot, Snapshot, TaskSnapshot, WaitSnapshot } from "./snapshot-types.ts";
 
 export interface SnapshotOptions {
@@ -126,11 +126,11 @@ function holdingsOf(task: TaskRecord): TaskSnapshot["held"] {
   return Array.from(task.holds, ([resource, weight]) => ({ resource: resource.id, weight }));
 }
 
-function waitSnapshot({ resource, weight, since: began, deadline }: WaitRecord, now: number): WaitSnapshot {
+function waitSnapshot({ resource, weight, since: began, deadline }: Claim, now: number): WaitSnapshot {
   const { id, kind, name, holdings } = resource;
   const heldBy: number[] = [];
   for (let holding = holdings.head; holding !== null && heldBy.length < mostHolders.wait; holding = holding.after) {
-    heldBy.push(holding.task.id);
+    if (holding.task !== null) heldBy.push(holding.task.id);
   }
   const left = deadline === null ? null : Math.max(0, Math.round(deadline - now));
   return { resource: id, kind, name, weight, age: since(began, now), deadline: left, heldBy };

@@ -19,7 +19,7 @@ export interface GraphResource {
 
 /** What a task holds of a resource; the rest of it by `after`. @internal */
 export interface GraphHolding {
-  readonly task: GraphTask;
+  readonly task: GraphTask | null;
   readonly weight: number;
   readonly after: GraphHolding | null;
 }
@@ -123,7 +123,9 @@ export function findKnots<Task extends GraphTask, Resource extends GraphResource
 function isContested(lines: ReadonlyMap<GraphResource, Line>, stuck: ReadonlySet<GraphTask>): boolean {
   for (const { resource } of lines.values()) {
     if (hasTasks.has(resource.kind)) return true;
-    for (let each = resource.holdings.head; each !== null; each = each.after) if (stuck.has(each.task)) return true;
+    for (let each = resource.holdings.head; each !== null; each = each.after) {
+      if (each.task !== null && stuck.has(each.task)) return true;
+    }
   }
   return false;
 }
@@ -144,7 +146,7 @@ function holdings(lines: ReadonlyMap<GraphResource, Line>, stuck: ReadonlySet<Gr
   for (const line of lines.values()) {
     if (hasTasks.has(line.resource.kind)) continue;
     for (let each = line.resource.holdings.head; each !== null; each = each.after) {
-      if (stuck.has(each.task)) hold(each.task, line, each.weight);
+      if (each.task !== null && stuck.has(each.task)) hold(each.task, line, each.weight);
     }
   }
   for (const task of stuck) {

@@ -2,7 +2,7 @@ import type { IntervalHistogram } from "node:perf_hooks";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { ResourceKind } from "../hooks.ts";
 import type { RecorderFindings } from "./recorder.ts";
-import type { ResourceRecord, TaskRecord, WaitRecord } from "./records.ts";
+import type { ResourceRecord, TaskRecord, Claim } from "./records.ts";
 import type { Site } from "./site.ts";
 import type { Warnings } from "./warnings.ts";
 
@@ -19,7 +19,7 @@ export interface WatchdogLimits {
 interface Watched {
   now(): number;
   tasks(): Iterable<TaskRecord>;
-  waits(): Iterable<WaitRecord>;
+  waits(): Iterable<Claim>;
   readonly recorder: { readonly tasks: { readonly size: number } };
 }
 

@@ -3,13 +3,13 @@ import { enable } from "../diagnostics/enable.ts";
 import { matches } from "../diagnostics/ignored-names.ts";
 import type { NamePattern } from "../diagnostics/ignored-names.ts";
 import type { Monitor } from "../diagnostics/monitor.ts";
-import type { ResourceRecord, TaskRecord, WaitRecord } from "../diagnostics/records.ts";
+import type { ResourceRecord, TaskRecord, Claim } from "../diagnostics/records.ts";
 
 /** What is there that was not there before. @internal */
 export interface Leftovers {
   readonly tasks: readonly TaskRecord[];
   /** Of nobody who is known. */
-  readonly waits: readonly WaitRecord[];
+  readonly waits: readonly Claim[];
   /** What is held more of than before. */
   readonly held: readonly { readonly resource: ResourceRecord; readonly weight: number }[];
 }
@@ -30,7 +30,7 @@ export class Checkpoint {
   /** @internal */
   readonly monitor: Monitor;
   readonly #tasks: number;
-  readonly #waits = new Set<WaitRecord>();
+  readonly #waits = new Set<Claim>();
   readonly #held = new Map<ResourceRecord, number>();
 
   /** `empty`: the moment when watching began. @internal */
