@@ -43,7 +43,7 @@ async function bundled(cut) {
   const nothing = {
     name: "no-hooks",
     setup({ onLoad }) {
-      const contents = "export const hooks = null; export const runWatched = (_, body) => body();";
+      const contents = "export const hooks = null; export const runWatched = (_, body) => body(); export const runWatchedWith = (_, body, given) => body(given);";
       onLoad({ filter: /\/hooks\.js$/ }, () => ({ contents, loader: "js" }));
     },
   };
