@@ -9,20 +9,63 @@ import { UsageError } from "./usage-error.ts";
 
 export type { Io } from "./io.ts";
 
-/** What each command is made by, in the order of the help. A command is loaded when it is asked for: start-up is quick. */
-const commands: Readonly<Record<string, (host: CommandHost, args: readonly string[]) => Promise<Command>>> = {
-  fetch: async ({ io, notes, done }) => (await import("./commands/fetch.ts")).fetchCommand(io, notes, done),
-  demo: async ({ io, notes, done }) => (await import("./commands/demo.ts")).demoCommand(io, notes, done),
-  locks: async ({ io, notes, done }) => (await import("./commands/locks.ts")).locksCommand(io, notes, done),
-  delivery: async ({ io, notes, done }) => (await import("./commands/delivery.ts")).deliveryCommand(io, notes, done),
-  gate: async (host, args) => (await import("./commands/gate.ts")).gateCommand(host, args),
-  ps: async (host) => (await import("./commands/show.ts")).psCommand(host),
-  tree: async (host) => (await import("./commands/show.ts")).treeCommand(host),
-  profile: async (host) => (await import("./commands/show.ts")).profileCommand(host),
-  deadlocks: async (host) => (await import("./commands/show.ts")).deadlocksCommand(host),
-  watch: async (host) => (await import("./commands/watch.ts")).watchCommand(host),
-  dump: async (host) => (await import("./commands/dump.ts")).dumpCommand(host),
-  view: async (host) => (await import("./commands/show.ts")).viewCommand(host),
+/** A command as the help lists it. Its file is loaded when it is asked for, and for no other: start-up is quick. */
+interface Entry {
+  readonly description: string;
+  /** `args` are those after its name. */
+  readonly load: (host: CommandHost, args: readonly string[]) => Promise<Command>;
+}
+
+/** In the order of the help. */
+const commands: Readonly<Record<string, Entry>> = {
+  fetch: {
+    description: "Fetch many URLs within limits, and report what became of every one of them.",
+    load: async ({ io, notes, done }) => (await import("./commands/fetch.ts")).fetchCommand(io, notes, done),
+  },
+  demo: {
+    description: "The avalanche made visible: the same overload on seven arrangements of a service.",
+    load: async ({ io, notes, done }) => (await import("./commands/demo.ts")).demoCommand(io, notes, done),
+  },
+  locks: {
+    description: "Who holds the semaphores that processes share on Redis or etcd, who waits, and since when.",
+    load: async ({ io, notes, done }) => (await import("./commands/locks.ts")).locksCommand(io, notes, done),
+  },
+  delivery: {
+    description: "What applying each event once needs in a database.",
+    load: async ({ io, notes, done }) => (await import("./commands/delivery.ts")).deliveryCommand(io, notes, done),
+  },
+  gate: {
+    description: "Block a release that is not safe: stores, pools, kernels, alerts, faults, capacity.",
+    load: async (host, args) => (await import("./commands/gate.ts")).gateCommand(host, args),
+  },
+  ps: {
+    description: "The processes that can be looked into, or the live tasks of one.",
+    load: async (host) => (await import("./commands/show.ts")).psCommand(host),
+  },
+  tree: {
+    description: "The scopes and tasks of a process, each below the task that made it.",
+    load: async (host) => (await import("./commands/show.ts")).treeCommand(host),
+  },
+  profile: {
+    description: "The tasks of a process, counted by what they are, what they wait for and where they began.",
+    load: async (host) => (await import("./commands/show.ts")).profileCommand(host),
+  },
+  deadlocks: {
+    description: "Tasks of a process that wait for each other, or that can never end.",
+    load: async (host) => (await import("./commands/show.ts")).deadlocksCommand(host),
+  },
+  watch: {
+    description: "A live view of a process, as top is of a machine.",
+    load: async (host) => (await import("./commands/watch.ts")).watchCommand(host),
+  },
+  dump: {
+    description: "Write down what all tasks of a process are doing, as JSON.",
+    load: async (host) => (await import("./commands/dump.ts")).dumpCommand(host),
+  },
+  view: {
+    description: "What is in a dump.",
+    load: async (host) => (await import("./commands/show.ts")).viewCommand(host),
+  },
 };
 
 /**
@@ -56,9 +99,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     });
   const host: CommandHost = { io, notes, done: (result) => void (code = result) };
   try {
-    for (const name of namesOf(argv)) {
-      const command = await commands[name]!(host, argv.slice(1));
-      program.addCommand(inherit(command, program));
+    const wanted = argv.findIndex((each) => Object.hasOwn(commands, each));
+    for (const [name, { description, load }] of Object.entries(commands)) {
+      const command = name === argv[wanted] ? await load(host, argv.slice(wanted + 1)) : new Command(name);
+      program.addCommand(inherit(command.description(description), program));
     }
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
@@ -68,12 +112,6 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return exitCode.usage;
   }
   return code;
-}
-
-/** The one that is asked for; all of them for the help, and for the suggestion that follows a mistyped name. */
-function namesOf([first = ""]: readonly string[]): readonly string[] {
-  if (first === "--version" || first === "-V") return [];
-  return Object.hasOwn(commands, first) ? [first] : Object.keys(commands);
 }
 
 function inherit(command: Command, from: Command): Command {

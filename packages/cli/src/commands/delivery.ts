@@ -40,7 +40,7 @@ export function deliveryCommand(io: Io, notes: Notes, done: (exitCode: number) =
       const { runSchema } = await import("../delivery/schema.ts");
       done(await runSchema({ url, schema: name, table, only }, io, notes));
     });
-  return new Command("delivery").description("What applying each event once needs in a database.").addCommand(schema);
+  return new Command("delivery").addCommand(schema);
 }
 
 function addressOf(given: string | true, env: Io["env"]): string {

@@ -28,7 +28,6 @@ interface Flags {
 /** The command `demo`; `done` gets its exit code. */
 export function demoCommand(io: Io, notes: Notes, done: (exitCode: number) => void): Command {
   return new Command("demo")
-    .description("The avalanche made visible: the same overload on seven arrangements of a service.")
     .addOption(new Option("--only <names>", `some of ${names.join(", ")}`).argParser(list).default([...names], "all"))
     .addOption(
       new Option("--duration <time>", "for each arrangement, at least 5s").argParser(span).default(13_000, "13s"),

@@ -22,7 +22,7 @@ type Flags = LookFlags & {
 };
 
 export function dumpCommand(host: CommandHost): Command {
-  return lookCommand("dump", "Write down what all tasks of a process are doing, as JSON.")
+  return lookCommand("dump")
     .argument("[pid]", pidText, processId)
     .option("-o, --output <file>", "a new file that only you can read; default: stdout")
     .addOption(limitOption(10_000, "tasks"))

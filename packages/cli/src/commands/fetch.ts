@@ -2,14 +2,10 @@ import { Command, Option } from "commander";
 import type { Io } from "../io.ts";
 import type { Notes } from "../notes.ts";
 import type { FetchOptions } from "../fetch/options.ts";
-import { wantsColor } from "../fetch/terminal.ts";
 import type { FetchSummary } from "../fetch/summary.ts";
-import { summaryText } from "../fetch/summary-text.ts";
 import { exitCode } from "../exit-code.ts";
-import { isClosed, LineWriter } from "../fetch/line-writer.ts";
-import { describeSystemError } from "../system-error.ts";
 import { UsageError } from "../usage-error.ts";
-import { count, duration, header, method as methodName, share, size } from "./option-values.ts";
+import { count, duration, share, size } from "./option-values.ts";
 
 const epilogue = `
 Input: http and https URLs, one per line, or JSON lines {"url", "method", "headers", "body", "id"}, of which only "url"
@@ -36,7 +32,7 @@ interface Flags {
   readonly deadline: number;
   readonly retries: number;
   readonly method?: string;
-  readonly header?: readonly (readonly [string, string])[];
+  readonly header?: readonly string[];
   readonly data?: string;
   readonly output?: string;
   readonly cache?: string;
@@ -60,7 +56,6 @@ const defaultHeaders = (acceptEncoding: string): readonly (readonly [string, str
 /** The command `fetch`; `done` gets its exit code. */
 export function fetchCommand(io: Io, notes: Notes, done: (exitCode: number) => void): Command {
   return new Command("fetch")
-    .description("Fetch many URLs within limits, and report what became of every one of them.")
     .argument("[inputs...]", "URLs, files with URLs, or - for stdin; without any, stdin")
     .addOption(option("-c, --concurrency <n>", "requests at the same time", count(1), "50"))
     .addOption(
@@ -69,8 +64,8 @@ export function fetchCommand(io: Io, notes: Notes, done: (exitCode: number) => v
     .addOption(option("-t, --timeout <duration>", "for each attempt, with its body", duration, "3s"))
     .addOption(option("-d, --deadline <duration>", "for the whole run, with waits and retries", duration, "none"))
     .addOption(option("-r, --retries <n>", "further attempts for GET, HEAD, OPTIONS, PUT, DELETE", count(0), "1"))
-    .option("-X, --method <method>", "for requests that name none (default: GET, or POST with --data)", methodName)
-    .option("-H, --header <line>", '"Name: value" for every request; repeatable', header)
+    .option("-X, --method <method>", "for requests that name none (default: GET, or POST with --data)")
+    .option("-H, --header <line>", '"Name: value" for every request; repeatable', collect)
     .option("--data <text>", "body for requests that bring none")
     .option("-o, --output <folder>", "keep the bodies there, each under its final name only when it is whole")
     .option("--resume", "skip what earlier runs with the same --output completed")
@@ -88,6 +83,10 @@ export function fetchCommand(io: Io, notes: Notes, done: (exitCode: number) => v
     .action(async (inputs: string[], flags: Flags) => done(await run(inputs, flags, io, notes)));
 }
 
+function collect(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
 /** An option with a default, which the help shows as the user would write it. */
 function option(flags: string, description: string, parse: (text: string) => number, preset: string): Option {
   return new Option(flags, description).argParser(parse).default(parse(preset), preset);
@@ -101,17 +100,24 @@ async function run(inputs: string[], flags: Flags, io: Io, notes: Notes): Promis
   if (flags.resume === true && flags.output === undefined) {
     throw new UsageError("--resume needs --output: the record of what is done lies beside the bodies");
   }
-  const [{ acceptEncoding }, { runFetch }] = await Promise.all([
+  const [{ acceptEncoding }, { runFetch }, { headerValue, methodValue }] = await Promise.all([
     import("../fetch/decoder.ts"),
     import("../fetch/fetch-run.ts"),
+    import("./request-values.ts"),
   ]);
-  const options = toOptions(inputs, flags, defaultHeaders(acceptEncoding));
+  const { method, header = [], ...others } = flags;
+  const given = { method: method === undefined ? undefined : methodValue(method), own: header.map(headerValue) };
+  const options = toOptions(inputs, { ...others, ...given }, defaultHeaders(acceptEncoding));
   const summary = await runFetch(options, io, notes);
   return report(summary, options, io, notes);
 }
 
-function toOptions(inputs: readonly string[], flags: Flags, preset: FetchOptions["defaults"]["headers"]): FetchOptions {
-  const { method, header: own = [], data, output, cache, ...limits } = flags;
+type Headers = FetchOptions["defaults"]["headers"];
+
+type Checked = Omit<Flags, "method" | "header"> & { readonly method: string | undefined; readonly own: Headers };
+
+function toOptions(inputs: readonly string[], flags: Checked, preset: Headers): FetchOptions {
+  const { method, own, data, output, cache, ...limits } = flags;
   const given = new Set(own.map(([name]) => name.toLowerCase()));
   const headers = [...preset.filter(([name]) => !given.has(name)), ...own];
   const defaults = { method: method ?? (data === undefined ? "GET" : "POST"), headers, body: data };
@@ -123,6 +129,10 @@ function toOptions(inputs: readonly string[], flags: Flags, preset: FetchOptions
 async function report(summary: FetchSummary, options: FetchOptions, io: Io, notes: Notes): Promise<number> {
   if (options.json) return printJson(summary, io, notes);
   if (!options.quiet) {
+    const [{ summaryText }, { wantsColor }] = await Promise.all([
+      import("../fetch/summary-text.ts"),
+      import("../fetch/terminal.ts"),
+    ]);
     const text = summaryText(summary, { color: wantsColor(io), resumable: options.output !== undefined });
     await notes.print(text);
   }
@@ -130,6 +140,10 @@ async function report(summary: FetchSummary, options: FetchOptions, io: Io, note
 }
 
 async function printJson(summary: FetchSummary, io: Io, notes: Notes): Promise<number> {
+  const [{ isClosed, LineWriter }, { describeSystemError }] = await Promise.all([
+    import("../fetch/line-writer.ts"),
+    import("../system-error.ts"),
+  ]);
   let { exitCode: code } = summary;
   const writer = new LineWriter(io.stdout, (error) => {
     if (isClosed(error)) code = exitCode.outputClosed;

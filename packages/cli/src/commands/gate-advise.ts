@@ -5,10 +5,9 @@ import { runStages, withGateOptions } from "./gate-tools.ts";
 
 type Flags = GateFlags & { readonly explain?: boolean };
 
-/** Adds `snowshed gate advise`. */
-export function addAdvise(gate: Command, host: GateHost): void {
-  const command = withGateOptions(new Command("advise"))
-    .description("Which store each workload asks for: the decision tree, what contradicts it, what else would serve.")
+/** `snowshed gate advise`. */
+export function adviseCommand(host: GateHost): Command {
+  return withGateOptions(new Command("advise"))
     .argument("[workload]", "only this one: says it, and reports nothing")
     .option("--explain", "draw the way through the tree")
     .action(async (workload: string | undefined, { explain = false, ...flags }: Flags) => {
@@ -19,5 +18,4 @@ export function addAdvise(gate: Command, host: GateHost): void {
       const said = shown ? await sayAdvice({ config: flags.config, workload, explain }, host) : true;
       host.done(workload === undefined || !said ? await runStages({ ...flags, only: ["advise"] }, host) : 0);
     });
-  gate.addCommand(command);
 }

@@ -1,5 +1,4 @@
-import type { Command } from "commander";
-import { Command as NewCommand } from "commander";
+import { Command } from "commander";
 import type { GateFlags, GateHost } from "./gate-tools.ts";
 import { runStages, withGateOptions } from "./gate-tools.ts";
 
@@ -7,11 +6,9 @@ interface AuditFlags extends GateFlags {
   readonly live?: boolean;
 }
 
-/** Adds `snowshed gate audit`. */
-export function addAudit(gate: Command, host: GateHost): void {
-  const command = withGateOptions(new NewCommand("audit"))
-    .description("Judge pools, clients, servers and kernels by what is declared and by their files.")
+/** `snowshed gate audit`. */
+export function auditCommand(host: GateHost): Command {
+  return withGateOptions(new Command("audit"))
     .option("--live", "ask the servers of connections.*.servers and this machine too; changes nothing")
     .action(async (flags: AuditFlags) => host.done(await runStages({ ...flags, only: ["audit"] }, host)));
-  gate.addCommand(command);
 }

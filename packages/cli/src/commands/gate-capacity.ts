@@ -39,12 +39,10 @@ interface FitFlags {
   readonly json?: boolean;
 }
 
-/** Adds `snowshed gate capacity`. */
-export function addCapacity(gate: Command, host: GateHost): void {
+/** `snowshed gate capacity`. */
+export function capacityCommand(host: GateHost): Command {
   const { io, notes, done } = host;
-  const capacity = new Command("capacity")
-    .description("Where a server bends: a ramp of load, measured again and again, and judged by two methods.")
-    .addHelpText("after", epilogue);
+  const capacity = new Command("capacity").addHelpText("after", epilogue);
   capacity
     .command("run")
     .description("Put load on what the configuration names, and judge it.")
@@ -75,7 +73,7 @@ export function addCapacity(gate: Command, host: GateHost): void {
       const { reportCommand } = await import("../gate/capacity/capacity-command.ts");
       done(await reportCommand({ ...optionsOf(file, flags), out: flags.out }, notes));
     });
-  gate.addCommand(capacity);
+  return capacity;
 }
 
 function fitOptions(command: Command): Command {

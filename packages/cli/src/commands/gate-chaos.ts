@@ -16,12 +16,10 @@ Examples:
   snowshed gate chaos proxy --proxy redis=127.0.0.1:16379,127.0.0.1:6379
 `;
 
-/** Adds `snowshed gate chaos`. */
-export function addChaos(gate: Command, host: GateHost): void {
+/** `snowshed gate chaos`. */
+export function chaosCommand(host: GateHost): Command {
   const { io, notes, done } = host;
-  const chaos = new Command("chaos")
-    .description("Inject faults and see whether the service recovers.")
-    .addHelpText("after", epilogue);
+  const chaos = new Command("chaos").addHelpText("after", epilogue);
   chaos
     .command("plan")
     .description("what each experiment would do; nothing is injected")
@@ -50,8 +48,7 @@ export function addChaos(gate: Command, host: GateHost): void {
       const { listen, proxy: proxies = [], allow } = flags;
       done(await (await import("../gate/chaos/commands.ts")).runProxy({ listen, proxies, allow }, io, notes));
     });
-  for (const each of chaos.commands) each.copyInheritedSettings(gate);
-  gate.addCommand(chaos);
+  return chaos;
 }
 
 function chosen(names: readonly string[]): readonly string[] | undefined {

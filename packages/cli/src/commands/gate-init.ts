@@ -6,10 +6,9 @@ interface Flags {
   readonly preset: "article" | "recommended";
 }
 
-/** Adds `snowshed gate init`. */
-export function addInit(gate: Command, host: GateHost): void {
-  const command = new Command("init")
-    .description("Write a snowshed.yaml to begin with, naming the configuration files found beside it.")
+/** `snowshed gate init`. */
+export function initCommand(host: GateHost): Command {
+  return new Command("init")
     .option("-c, --config <file>", "where", "snowshed.yaml")
     .addOption(
       new Option("--preset <name>", "whose numbers").choices(["article", "recommended"]).default("recommended"),
@@ -18,5 +17,4 @@ export function addInit(gate: Command, host: GateHost): void {
       const { writeFirstConfig } = await import("../gate/init.ts");
       host.done(await writeFirstConfig(flags, host.notes));
     });
-  gate.addCommand(command);
 }

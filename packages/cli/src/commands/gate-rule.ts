@@ -6,8 +6,8 @@ interface ListFlags {
   readonly json?: boolean;
 }
 
-/** Adds `snowshed gate rule`. */
-export function addRule(gate: Command, host: GateHost): void {
+/** `snowshed gate rule`. */
+export function ruleCommand(host: GateHost): Command {
   const list = new Command("list")
     .description("Every rule: its id, severity, origin and what it asks.")
     .addOption(
@@ -27,5 +27,5 @@ export function addRule(gate: Command, host: GateHost): void {
       host.io.stdout.write(explainRule(id));
       host.done(0);
     });
-  gate.addCommand(new Command("rule").description("The rules of the gate.").addCommand(list).addCommand(explain));
+  return new Command("rule").addCommand(list).addCommand(explain);
 }

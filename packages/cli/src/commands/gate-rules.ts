@@ -22,14 +22,12 @@ Examples:
   snowshed gate rules dashboard > snowshed.json
 `;
 
-/** Adds `snowshed gate rules`. */
-export function addRules(gate: Command, host: GateHost): void {
+/** `snowshed gate rules`. */
+export function rulesCommand(host: GateHost): Command {
   const { done } = host;
   const config = ["-c, --config <file>", "the configuration", "snowshed.yaml"] as const;
-  const rules = new Command("rules")
-    .description("Alert rules for Prometheus: made, tested, and your own ones checked.")
-    .addHelpText("after", epilogue);
-  rules
+  return new Command("rules")
+    .addHelpText("after", epilogue)
     .addCommand(
       withGateOptions(new Command("check"))
         .description("check the rule files of the configuration, and that mandatory alerts are there")
@@ -65,5 +63,4 @@ export function addRules(gate: Command, host: GateHost): void {
           done(await buildDashboard(flags, host.io, host.notes));
         }),
     );
-  gate.addCommand(rules);
 }

@@ -18,19 +18,49 @@ Examples:
   snowshed gate advise --explain                         # why which store
 `;
 
-type Add = (gate: Command, host: GateHost) => void;
+/** A sub-command as the help lists it. Its file is loaded when it is asked for, and for no other. */
+interface Part {
+  readonly description: string;
+  readonly load: (host: GateHost) => Promise<Command>;
+}
 
-/** What adds each sub-command. Loaded when it is asked for, and all of them only for the help. */
-const parts: Readonly<Record<string, () => Promise<Add>>> = {
-  init: async () => (await import("./gate-init.ts")).addInit,
-  advise: async () => (await import("./gate-advise.ts")).addAdvise,
-  audit: async () => (await import("./gate-audit.ts")).addAudit,
-  rules: async () => (await import("./gate-rules.ts")).addRules,
-  chaos: async () => (await import("./gate-chaos.ts")).addChaos,
-  capacity: async () => (await import("./gate-capacity.ts")).addCapacity,
-  doctor: async () => (await import("./gate-doctor.ts")).addDoctor,
-  schema: async () => (await import("./gate-schema.ts")).addSchema,
-  rule: async () => (await import("./gate-rule.ts")).addRule,
+const parts: Readonly<Record<string, Part>> = {
+  init: {
+    description: "Write a snowshed.yaml to begin with, naming the configuration files found beside it.",
+    load: async (host) => (await import("./gate-init.ts")).initCommand(host),
+  },
+  advise: {
+    description: "Which store each workload asks for: the decision tree, what contradicts it, what else would serve.",
+    load: async (host) => (await import("./gate-advise.ts")).adviseCommand(host),
+  },
+  audit: {
+    description: "Judge pools, clients, servers and kernels by what is declared and by their files.",
+    load: async (host) => (await import("./gate-audit.ts")).auditCommand(host),
+  },
+  rules: {
+    description: "Alert rules for Prometheus: made, tested, and your own ones checked.",
+    load: async (host) => (await import("./gate-rules.ts")).rulesCommand(host),
+  },
+  chaos: {
+    description: "Inject faults and see whether the service recovers.",
+    load: async (host) => (await import("./gate-chaos.ts")).chaosCommand(host),
+  },
+  capacity: {
+    description: "Where a server bends: a ramp of load, measured again and again, and judged by two methods.",
+    load: async (host) => (await import("./gate-capacity.ts")).capacityCommand(host),
+  },
+  doctor: {
+    description: "What of this machine the stages can use, what is missing, and how to install it.",
+    load: async (host) => (await import("./gate-doctor.ts")).doctorCommand(host),
+  },
+  schema: {
+    description: "Print the JSON Schema of snowshed.yaml, for editors.",
+    load: async (host) => (await import("./gate-schema.ts")).schemaCommand(host),
+  },
+  rule: {
+    description: "The rules of the gate.",
+    load: async (host) => (await import("./gate-rule.ts")).ruleCommand(host),
+  },
 };
 
 type Stage = NonNullable<GateRunOptions["only"]>[number];
@@ -42,7 +72,6 @@ type Flags = GateFlags & { readonly only?: readonly Stage[]; readonly live?: boo
 /** The command `gate`; `args` are those after its name. */
 export async function gateCommand(host: GateHost, args: readonly string[]): Promise<Command> {
   const gate = withGateOptions(new Command("gate"))
-    .description("Block a release that is not safe: stores, pools, kernels, alerts, faults, capacity.")
     .addOption(new Option("--only <stages>", "these stages, such as advise,audit").argParser(stagesOf))
     .option("--live", "ask running servers and /proc of this machine, too")
     .addHelpText("after", epilogue)
@@ -50,18 +79,17 @@ export async function gateCommand(host: GateHost, args: readonly string[]): Prom
     .enablePositionalOptions()
     .hook("preSubcommand", refuseOptionsBefore)
     .action(async (flags: Flags) => host.done(await runStages(flags, host)));
-  const [wanted] = args;
-  // Options alone run the gate itself.
-  if (wanted?.startsWith("-") === true && !args.some((each) => each === "-h" || each === "--help" || each in parts)) {
-    return gate.allowExcessArguments(false);
-  }
-  if (wanted !== undefined && !wanted.startsWith("-") && wanted !== "help" && !Object.hasOwn(parts, wanted)) {
+  const [first] = args;
+  if (first !== undefined && !first.startsWith("-") && first !== "help" && !Object.hasOwn(parts, first)) {
     const { didYouMean } = await import("../gate/nearest.ts");
     const names = Object.keys(parts);
-    throw new UsageError(`gate has no command "${wanted}"${didYouMean(wanted, names)}; there are: ${names.join(", ")}`);
+    throw new UsageError(`gate has no command "${first}"${didYouMean(first, names)}; there are: ${names.join(", ")}`);
   }
-  const names = wanted !== undefined && Object.hasOwn(parts, wanted) ? [wanted] : Object.keys(parts);
-  for (const name of names) (await parts[name]!())(gate, host);
+  const wanted = args.find((each) => Object.hasOwn(parts, each));
+  for (const [name, { description, load }] of Object.entries(parts)) {
+    const part = name === wanted ? await load(host) : new Command(name);
+    gate.addCommand(part.description(description));
+  }
   return gate;
 }
 

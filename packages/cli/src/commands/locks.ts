@@ -33,7 +33,6 @@ interface Flags {
 /** The command `locks`; `done` gets its exit code. */
 export function locksCommand(io: Io, notes: Notes, done: (exitCode: number) => void): Command {
   return new Command("locks")
-    .description("Who holds the semaphores that processes share on Redis or etcd, who waits, and since when.")
     .argument("[url]", "the server; default: $REDIS_URL, else $ETCD_ENDPOINTS")
     .option("-n, --name <name>", "only this semaphore")
     .option("--prefix <text>", "what the keys begin with, if the program gave one to its semaphores")

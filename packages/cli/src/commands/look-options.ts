@@ -35,9 +35,8 @@ export function processId(text: string): string {
 }
 
 /** A command with the options that all of them have. */
-export function lookCommand(name: string, description: string): Command {
+export function lookCommand(name: string): Command {
   return new Command(name)
-    .description(description)
     .option("--folder <folder>", "where the sockets are, if the program gave one to listen()")
     .addOption(new Option("-t, --timeout <duration>", "for each answer").argParser(duration).default(5000, "5s"))
     .option("--json", "print JSON on stdout");

@@ -1,10 +1,7 @@
 import { InvalidArgumentError } from "commander";
-import type { Duration } from "snowshed";
-import { toMilliseconds } from "snowshed";
-import { checkHeader, checkMethod, InvalidRequest } from "../fetch/request.ts";
-import { UsageError } from "../usage-error.ts";
 
-// What is given on the command line becomes a value here, or one line that says what is wrong with it.
+// What is given on the command line becomes a value here, or one line that says what is wrong with it. The help of every
+// command loads this file, so it imports neither the library nor node:http.
 
 /** An integer of at least `minimum`. */
 export function count(minimum: number): (text: string) => number {
@@ -15,15 +12,14 @@ export function count(minimum: number): (text: string) => number {
   };
 }
 
-/** Milliseconds; `none` is no limit. */
+const millisecondsPer: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** Milliseconds, of the texts that the library takes as a `Duration`; `none` is no limit. */
 export function duration(text: string): number {
   if (text === "none") return Number.POSITIVE_INFINITY;
-  try {
-    const ms = toMilliseconds(text as Duration);
-    if (ms > 0) return ms;
-  } catch {
-    // The message for the command line is below.
-  }
+  const [, whole = "", fraction = "", unit = ""] = /^(\d+)(?:\.(\d+))?(ms|s|m|h)$/.exec(text) ?? [];
+  const ms = (Number(whole + fraction) * (millisecondsPer[unit] ?? Number.NaN)) / 10 ** fraction.length;
+  if (ms > 0) return ms;
   throw new InvalidArgumentError('It must be a time above 0 with its unit, such as 250ms, 8s, 1.5m or 2h, or "none".');
 }
 
@@ -52,30 +48,4 @@ export function size(text: string): number {
     digits === undefined || !Object.hasOwn(sizeUnits, unit!) ? Number.NaN : Number(digits) * sizeUnits[unit!]!;
   if (value >= 1 && value <= Number.MAX_SAFE_INTEGER) return Math.floor(value);
   throw new InvalidArgumentError("It must be a number of bytes, or with a unit: kB, MB, GB, KiB, MiB, GiB.");
-}
-
-export function method(text: string): string {
-  try {
-    return checkMethod(text);
-  } catch (error) {
-    if (error instanceof InvalidRequest)
-      throw new InvalidArgumentError(`It is no method that can be used: ${error.message}.`);
-    throw error;
-  }
-}
-
-/** Collects `Name: value` lines. */
-export function header(
-  text: string,
-  before: readonly (readonly [string, string])[] = [],
-): (readonly [string, string])[] {
-  const colon = text.indexOf(":");
-  try {
-    if (colon === -1) throw new InvalidRequest('a header must have the form "Name: value"');
-    return [...before, checkHeader(text.slice(0, colon).trim(), text.slice(colon + 1).trim())];
-  } catch (error) {
-    // Not an InvalidArgumentError: its message repeats the argument, and headers carry secrets.
-    if (error instanceof InvalidRequest) throw new UsageError(`option --header: ${error.message}`);
-    throw error;
-  }
 }

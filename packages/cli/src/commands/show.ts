@@ -25,7 +25,7 @@ Examples:
   snowshed ps 4242                             # the tasks of one: what each waits for, and who holds that
   snowshed ps 4242 --json | jq '.tasks[] | select(.state == "waiting")'
 `;
-  return lookCommand("ps", "The processes that can be looked into, or the live tasks of one.")
+  return lookCommand("ps")
     .argument("[pid]", "the process: `4242`, or `4242-1` for a worker thread", processId)
     .addOption(limitOption(1000, "tasks"))
     .addHelpText("after", epilogue)
@@ -40,7 +40,7 @@ Examples:
 }
 
 export function treeCommand(host: CommandHost): Command {
-  return lookCommand("tree", "The scopes and tasks of a process, each below the task that made it.")
+  return lookCommand("tree")
     .argument("[pid]", pidText, processId)
     .addOption(limitOption(1000, "tasks"))
     .addHelpText("after", exitCodes)
@@ -53,10 +53,7 @@ export function treeCommand(host: CommandHost): Command {
 }
 
 export function profileCommand(host: CommandHost): Command {
-  return lookCommand(
-    "profile",
-    "The tasks of a process, counted by what they are, what they wait for and where they began.",
-  )
+  return lookCommand("profile")
     .argument("[pid]", pidText, processId)
     .addOption(kindOption())
     .addOption(limitOption(50, "groups"))
@@ -70,7 +67,7 @@ export function profileCommand(host: CommandHost): Command {
 }
 
 export function deadlocksCommand(host: CommandHost): Command {
-  return lookCommand("deadlocks", "Tasks of a process that wait for each other, or that can never end.")
+  return lookCommand("deadlocks")
     .argument("[pid]", pidText, processId)
     .addHelpText("after", exitCodes)
     .action((id: string | undefined, flags: LookFlags) =>
@@ -82,7 +79,7 @@ export function deadlocksCommand(host: CommandHost): Command {
 }
 
 export function viewCommand(host: CommandHost): Command {
-  return lookCommand("view", "What is in a dump.")
+  return lookCommand("view")
     .argument("<file>", "a dump: made by `snowshed dump`, by a signal, or by snapshot()")
     .addOption(new Option("--as <view>", "how").choices(["tasks", "tree", "deadlocks", "text"]).default("tasks"))
     .addOption(limitOption(1000, "tasks"))

@@ -13,7 +13,7 @@ ${exitCodes}`;
 type Flags = LookFlags & { readonly interval: number; readonly count?: number; readonly kind: ProfileKind };
 
 export function watchCommand(host: CommandHost): Command {
-  return lookCommand("watch", "A live view of a process, as top is of a machine.")
+  return lookCommand("watch")
     .argument("[pid]", pidText, processId)
     .addOption(kindOption())
     .addOption(
