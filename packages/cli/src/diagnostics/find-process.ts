@@ -22,7 +22,7 @@ export function findProcesses(folder: string | undefined, env: Io["env"]): Watch
   const found = new Map<string, Watched>();
   for (const each of process.platform === "win32" ? [pipes] : foldersFor(folder, env)) {
     for (const watched of socketsIn(each)) {
-      if (!found.has(watched.id) && isAlive(watched.pid)) found.set(watched.id, watched);
+      if (!found.has(watched.id) && isAlive(watched.pid) && isOwnSocket(each, watched)) found.set(watched.id, watched);
     }
   }
   return [...found.values()].toSorted((left, right) => left.pid - right.pid || (left.id < right.id ? -1 : 1));
@@ -99,6 +99,13 @@ function socketsIn(folder: string): Watched[] {
     const [, id, pid] = pattern.exec(name) ?? [];
     return id === undefined ? [] : [{ id, pid: Number(pid), address: path.join(folder, name) }];
   });
+}
+
+/** A user may name a socket after the process of another one, and root, who asks all, would take it for that. */
+function isOwnSocket(folder: string, { pid }: Watched): boolean {
+  const owner = process.platform === "win32" ? undefined : ownerOf(folder);
+  const [, user] = /^Uid:\s+\d+\s+(\d+)/m.exec(statusOf(pid)) ?? [];
+  return user === undefined || owner === undefined || owner === 0 || owner === Number(user);
 }
 
 /** The user that a private folder belongs to; undefined if it is none, a link, or open to others. */

@@ -7,8 +7,11 @@ import { checkDump, checkFrame, checkHello, checkProfile } from "./check-dump.ts
 /** An answer is a line; one without end is none of a process that we know. */
 const longestAnswer = 64 * 1024 * 1024;
 
-/** More pages than that are no dump of a process that we know: it sends at most 100 000 tasks. */
-const mostPages = 100_000;
+/** Lines that nobody has asked for yet are not read: of frames that are not shown in time, the process keeps none. */
+const mostAhead = 8;
+
+/** More are in no dump of a process that we know: it sends at most 100 000 tasks, and as many resources. */
+const mostEntries = 200_000;
 
 /** Asks one process, a request after the other. Each answer must come within `timeout` milliseconds. */
 export class ProcessClient {
@@ -92,10 +95,15 @@ export class ProcessClient {
     let page = (await this.#ask(request)) as Partial<Page>;
     const { head } = page;
     const [tasks, resources]: [unknown[], unknown[]] = [[], []];
-    for (let pages = 1; ; pages++) {
+    for (;;) {
       for (const task of listOf(page.tasks)) tasks.push(task);
       for (const resource of listOf(page.resources)) resources.push(resource);
-      if (typeof page.next !== "string" || pages === mostPages) break;
+      if (typeof page.next !== "string") break;
+      if (
+        tasks.length + resources.length > mostEntries ||
+        listOf(page.tasks).length + listOf(page.resources).length === 0
+      )
+        throw new Error("it sends more than any process of a known version");
       page = (await this.#ask({ request: "snapshot", cursor: page.next })) as Partial<Page>;
     }
     return checkDump({ ...(head as object | undefined), tasks, resources });
@@ -121,6 +129,7 @@ export class ProcessClient {
       });
     }
     const line = this.#lines.shift();
+    if (this.#socket.isPaused() && this.#lines.length < mostAhead) this.#socket.resume();
     if (line !== undefined) return line as Line;
     if (this.#failure !== undefined) throw this.#failure;
     return undefined;
@@ -136,6 +145,7 @@ export class ProcessClient {
       this.#size = 0;
       this.#take(text);
     }
+    if (this.#lines.length >= mostAhead) this.#socket.pause();
     this.#pieces.push(chunk.subarray(start));
     this.#size += chunk.length - start;
     if (this.#size > longestAnswer) this.#fail(new Error("its answer is longer than any of a known version"));

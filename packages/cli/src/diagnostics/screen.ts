@@ -1,3 +1,4 @@
+import process from "node:process";
 import type { Io } from "../io.ts";
 
 const escape = "\u001B[";
@@ -5,11 +6,18 @@ const escape = "\u001B[";
 const enter = `${escape}?1049h${escape}?25l${escape}?7l`;
 const leave = `${escape}?7h${escape}?25h${escape}?1049l`;
 
-/** The whole terminal, as `top` takes it; `close()` gives it back as it was. */
+/**
+ * The whole terminal, as `top` takes it; `close()` gives it back as it was. Ctrl-Z, too, until the shell lets this process
+ * go on.
+ */
 export class Screen {
   readonly #io: Io;
   readonly #onKey: (data: Buffer | string) => void;
   readonly #onResize: () => void;
+  readonly #onStop = (): void => this.#stop();
+  readonly #onContinue = (): void => this.#takeAgain();
+  /** Signals are those of the process, whose terminal need not be this one. */
+  readonly #hearsSignals: boolean;
   #isOpen = true;
   #shown: readonly string[] = [];
 
@@ -17,17 +25,21 @@ export class Screen {
   constructor(io: Io, key: (key: string) => void, resized: () => void) {
     this.#io = io;
     this.#onKey = (data) => {
-      for (const character of String(data)) key(character);
+      for (const character of String(data)) {
+        // In raw mode Ctrl-Z is a key. As in other modes it is for all that the shell started together.
+        if (character === "\u001A" && this.#hearsSignals) process.kill(0, "SIGTSTP");
+        else key(character);
+      }
     };
     this.#onResize = () => {
       this.#shown = [];
       resized();
     };
-    io.stdin.setRawMode?.(true);
+    this.#hearsSignals = io.stdin === process.stdin && process.platform !== "win32";
     io.stdin.on("data", this.#onKey);
-    io.stdin.resume();
     io.stdout.on("resize", this.#onResize);
-    io.stdout.write(enter);
+    if (this.#hearsSignals) process.on("SIGTSTP", this.#onStop).on("SIGCONT", this.#onContinue);
+    this.#take();
   }
 
   get columns(): number {
@@ -59,10 +71,42 @@ export class Screen {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     const { stdin, stdout } = this.#io;
+    process.off("SIGTSTP", this.#onStop).off("SIGCONT", this.#onContinue);
     stdin.off("data", this.#onKey);
+    stdout.off("resize", this.#onResize);
+    this.#giveBack();
+  }
+
+  #take(): void {
+    const { stdin, stdout } = this.#io;
+    stdin.setRawMode?.(true);
+    stdin.resume();
+    stdout.write(enter);
+  }
+
+  #giveBack(): void {
+    const { stdin, stdout } = this.#io;
     stdin.setRawMode?.(false);
     stdin.pause();
-    stdout.off("resize", this.#onResize);
     stdout.write(leave);
+  }
+
+  #stop(): void {
+    this.#giveBack();
+    // What the signal does without a listener; with SIGSTOP it would also stop where no shell can let it go on.
+    process.off("SIGTSTP", this.#onStop);
+    process.kill(process.pid, "SIGTSTP");
+    // When it goes on, or at once if it was not stopped.
+    setTimeout(() => {
+      if (!this.#isOpen) return;
+      process.on("SIGTSTP", this.#onStop);
+      this.#takeAgain();
+    }, 1);
+  }
+
+  #takeAgain(): void {
+    if (!this.#isOpen) return;
+    this.#take();
+    this.#onResize();
   }
 }

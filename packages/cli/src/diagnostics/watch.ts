@@ -1,5 +1,6 @@
 import { createColors } from "picocolors";
 import { exitCode, exitCodeOfSignal } from "../exit-code.ts";
+import { isClosed } from "../fetch/line-writer.ts";
 import type { Io } from "../io.ts";
 import type { Notes } from "../notes.ts";
 import { UsageError } from "../usage-error.ts";
@@ -8,7 +9,7 @@ import type { Hello, ProfileKind, WatchFrame } from "./dump-types.ts";
 import type { Watched } from "./find-process.ts";
 import { Gone } from "./look-failure.ts";
 import { ask, connected } from "./look.ts";
-import { print } from "./print.ts";
+import { print, unwritten } from "./print.ts";
 import type { ProcessClient } from "./process-client.ts";
 import { safeJson, safeTexts } from "./safe-text.ts";
 import { Screen } from "./screen.ts";
@@ -65,6 +66,7 @@ class Watch {
   #isPaused = false;
   #ended: number | undefined;
   #end: () => void = () => {};
+  #failure: Error | undefined;
   #frames = 0;
 
   constructor(options: WatchOptions, io: Io) {
@@ -92,7 +94,12 @@ class Watch {
     const onInterrupt = (): void => this.#stop(exitCodeOfSignal(interrupt?.reason));
     const onClosed = (): void => this.#stop(exitCode.outputClosed);
     interrupt?.addEventListener("abort", onInterrupt);
-    this.#io.stdout.on("error", onClosed).on("close", onClosed);
+    const onError = (error: Error): void => {
+      // A terminal that is gone is a reader that has gone, whatever the system calls it.
+      if (json && !isClosed(error)) this.#failure = unwritten(error);
+      onClosed();
+    };
+    this.#io.stdout.on("error", onError).on("close", onClosed);
     if (interrupt?.aborted === true) onInterrupt();
     if (!json)
       this.#screen = new Screen(
@@ -104,9 +111,10 @@ class Watch {
       while (this.#ended === undefined) await Promise.race([this.#step(), ended]);
     } finally {
       interrupt?.removeEventListener("abort", onInterrupt);
-      this.#io.stdout.off("error", onClosed).off("close", onClosed);
+      this.#io.stdout.off("error", onError).off("close", onClosed);
       this.close();
     }
+    if (this.#failure !== undefined) throw this.#failure;
     return this.#ended;
   }
 

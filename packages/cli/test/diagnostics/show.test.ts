@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { Writable } from "node:stream";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { WatchedProcess } from "../../../snowshed/test/support/watched-process.ts";
 import { privateFolder, startProgram } from "../../../snowshed/test/support/watched-process.ts";
@@ -270,6 +271,13 @@ describe("what cannot be looked into is one line that says what to do, and exit 
     }
     answers.answer = "x".repeat(1024 * 1024);
     expect((await ask()).code).toBe(3);
+    // Pages without end: without tasks, and with them.
+    const head = { schema: "snowshed.dump/1" };
+    for (const tasks of [[], Array.from({ length: 50_000 }, () => 1)]) {
+      answers.answer = `${JSON.stringify({ answer: { head, tasks, resources: [], next: "1" } })}\n`;
+      const endless = await ask();
+      expect([endless.code, endless.stderr]).toEqual([2, expect.stringContaining("it sends more than any process")]);
+    }
     const left = path.join(folder, `${process.ppid}.sock`);
     const leave = `require("net").createServer().listen(${JSON.stringify(left)}, () => process.kill(process.pid, "SIGKILL"))`;
     await once(spawn(process.execPath, ["-e", leave], { stdio: "ignore" }), "exit");
@@ -307,6 +315,28 @@ test.runIf(isRoot)("root sees the processes of all users; another user is told w
   expect(asker.stdout).toContain(`\n${theirs.pid} 0\n`);
   expect(asker.stdout).toContain(`\n${ours.pid} 2\n`);
   expect(asker.stderr).toBe(`snowshed: process ${ours.pid} belongs to another user: ask as that user, or as root\n`);
+});
+
+test.runIf(isRoot)("a user cannot pass a socket off as that of the process of another one", async () => {
+  const folder = privateFolder();
+  const ours = await startProgram(watched(folder, busy));
+  const pretend = (pid: number | string): string => `
+    import { createServer } from "node:net";
+    import { mkdirSync } from "node:fs";
+    mkdirSync("/tmp/snowshed-65533", { recursive: true, mode: 0o700 });
+    createServer((socket) => console.log("asked")).listen("/tmp/snowshed-65533/" + ${pid} + ".sock", () => console.log("ready"));
+  `;
+  const pretender = await startProgram(pretend(ours.pid), { uid: 65_533 });
+  onTestFinished(() => rmSync("/tmp/snowshed-65533", { recursive: true, force: true }));
+  const refused = await run(["ps", String(ours.pid)]);
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("it has no socket")]);
+  expect(pretender.stdout).not.toContain("asked");
+  // The control: a socket of its own is asked.
+  const honest = await startProgram(pretend("process.pid"), { uid: 65_533 });
+  const asked = run(["ps", String(honest.pid), "--timeout", "10s"]);
+  await honest.says("asked");
+  honest.child.kill("SIGKILL");
+  expect((await asked).code).toBe(3);
 });
 
 describe("view refuses what is no dump, with the path of the field:", () => {
@@ -393,6 +423,20 @@ describe("view refuses what is no dump, with the path of the field:", () => {
     expect(stdout.match(/^.*a #\d+ \[waiting/gm)).toHaveLength(10_002);
     expect(stdout.length).toBeLessThan(10_000_000);
   });
+});
+
+test("output that cannot be written is said, and is no success; a reader that has gone is none of that", async () => {
+  const folder = privateFolder();
+  await startProgram(watched(folder, busy));
+  const broken = (code: string): Writable =>
+    new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code })) });
+  for (const argv of [["ps"], ["tree"], ["dump"], ["profile", "--json"], ["watch", "--json", "--interval", "250ms"]]) {
+    const full = await run([...argv, "--folder", folder], { stdout: broken("ENOSPC") });
+    const said = "snowshed: cannot write to stdout: no space left on the disk (ENOSPC)\n";
+    expect([argv, full.code, full.stderr]).toEqual([argv, 1, said]);
+  }
+  const gone = await run(["dump", "--folder", folder], { stdout: broken("EPIPE") });
+  expect([gone.code, gone.stderr]).toEqual([0, ""]);
 });
 
 test("a reader that goes away ends the command", async () => {

@@ -181,6 +181,28 @@ test("a real terminal is as it was afterwards", async () => {
   expect(text).toContain(leave);
 });
 
+test("Ctrl-Z gives the terminal to the shell until the view is brought back", async () => {
+  const { folder, watched } = await program();
+  const bin = fileURLToPath(new URL("../../dist/bin.js", import.meta.url));
+  const command = `"${process.execPath}" "${bin}" watch ${watched.pid} --folder ${folder}; stty -a; echo "shell"; read line; fg; echo "code $?"`;
+  const child = spawn("sh", ["-c", `exec script -qec "exec sh -mc '$1'" /dev/null`, "sh", command], {
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let text = "";
+  child.stdout.on("data", (chunk) => (text += String(chunk)));
+  await expect.poll(() => text, { timeout: 15_000 }).toContain("5 live");
+  child.stdin.write("\u001A");
+  await expect.poll(() => text, { timeout: 15_000 }).toContain("shell");
+  expect(text.slice(text.lastIndexOf(leave))).toMatch(/ icanon [^]* echo /);
+  text = "";
+  child.stdin.write("\n");
+  await expect.poll(() => text, { timeout: 15_000 }).toMatch(/1049h[^]*5 live/);
+  child.stdin.write("q");
+  await expect.poll(() => text, { timeout: 15_000 }).toContain("code 0");
+  expect(text).toContain(leave);
+});
+
 describe("what is on the screen", () => {
   const hello: Hello = {
     pid: 1,
