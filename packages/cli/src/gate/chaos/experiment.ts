@@ -200,6 +200,10 @@ class ExperimentRun {
     const last = isDuringFault ? null : await this.#recovery(healed, "after", this.#context.signal);
     if (this.#context.signal.aborted)
       return this.#result("interrupted", "it was interrupted, and the fault is taken back");
+    // What was to happen during the fault was not waited for.
+    if (!this.#wasSeen && (isDuringFault || this.#recoveredAfterMs !== null)) {
+      return this.#result("fault-not-seen", `${faultSeen.probe.name} did not see the fault, so nothing was tested`);
+    }
     const from = isDuringFault ? "of the injection, with the fault there" : "of the end of the fault";
     if (this.#recoveredAfterMs === null) {
       const seen = this.#wasSeen ? "" : ` (${faultSeen.probe.name} did not see the fault)`;
@@ -207,9 +211,6 @@ class ExperimentRun {
         "not-recovered",
         `not recovered within ${withinS} s ${from}${last === null ? "" : `: ${last}`}${seen}`,
       );
-    }
-    if (!this.#wasSeen) {
-      return this.#result("fault-not-seen", `${faultSeen.probe.name} did not see the fault, so nothing was tested`);
     }
     return this.#result(
       "recovered",
@@ -224,14 +225,25 @@ class ExperimentRun {
     const end = performance.now() + settleMs;
     for (;;) {
       const broken = await this.#firstBroken(steadyState, "before", signal);
-      if (broken === null) break;
-      if (signal.aborted || performance.now() > end) return `the steady state does not hold: ${broken}`;
+      const reason = broken === null ? await this.#cannotAbort() : `the steady state does not hold: ${broken}`;
+      if (reason === null) break;
+      if (signal.aborted || performance.now() > end) return reason;
       await this.#pause(250, signal);
     }
     const sample = await this.#sample(faultSeen, "before", signal);
     // It would be "seen" whatever is injected.
     if (!holds(faultSeen.bounds, sample)) return null;
     return `${faultSeen.probe.name} sees a fault already: ${sample.detail}`;
+  }
+
+  /** A fault that nothing could end early is not begun. */
+  async #cannotAbort(): Promise<string | null> {
+    const { abortWhen } = this.#plan;
+    if (abortWhen === null) return null;
+    const sample = await this.#sample(abortWhen, "before", this.#context.signal);
+    const said = `${abortWhen.probe.name}: ${sample.detail}`;
+    if (holds(abortWhen.bounds, sample)) return `the abort condition is met already: ${said}`;
+    return sample.ok || abortWhen.bounds.fails === true ? null : `the abort condition cannot be asked: ${said}`;
   }
 
   async #firstBroken(

@@ -8,6 +8,8 @@ export interface Sample {
   readonly value: number | null;
   /** Nothing came until the time was over, or nobody waited any more; `value` is how long that was. */
   readonly timedOut: boolean;
+  /** Nobody waited any more: it had neither succeeded nor failed. */
+  readonly cut: boolean;
   /** In words, without secrets. */
   readonly detail: string;
 }
@@ -42,8 +44,8 @@ export function boundsOf(config: ProbeConfig): Bounds {
 }
 
 /** Whether a sample is as the bounds say; without any, whether the probe succeeded. */
-export function holds(limits: Bounds, { ok, value, timedOut }: Sample): boolean {
-  if (limits["fails"] === true) return !ok;
+export function holds(limits: Bounds, { ok, value, timedOut, cut }: Sample): boolean {
+  if (limits["fails"] === true) return !ok && !cut;
   const least = Math.max(...(["minMs", "minPerSecond", "min"] as const).map((key) => numberOf(limits[key], -Infinity)));
   const most = Math.min(...(["maxMs", "maxPerSecond", "max"] as const).map((key) => numberOf(limits[key], Infinity)));
   // Who waited for three seconds in vain has seen a delay of at least two.
@@ -68,12 +70,12 @@ export async function timed(
   const elapsed = (): number => Math.round(performance.now() - start);
   try {
     const detail = await Promise.race([task(both), rejection(both)]);
-    return { ok: true, value: elapsed(), timedOut: false, detail: `${detail} in ${elapsed()} ms` };
+    return { ok: true, value: elapsed(), timedOut: false, cut: false, detail: `${detail} in ${elapsed()} ms` };
   } catch (error) {
     // Also when the fault ended while it waited: it had no answer for so long.
     const timedOut = both.aborted;
     const why = timedOut ? `no answer within ${elapsed()} ms` : reasonOf(error);
-    return { ok: false, value: timedOut ? elapsed() : null, timedOut, detail: why };
+    return { ok: false, value: timedOut ? elapsed() : null, timedOut, cut: signal.aborted, detail: why };
   } finally {
     deadline.end();
   }
