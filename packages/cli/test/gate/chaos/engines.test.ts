@@ -30,7 +30,7 @@ if (command === "create") {
   else if (rest[0] === "k8s" && !flag("namespace")) fail("less required parameter: namespace");
   else if (!flag("interface") || !flag("timeout") || !flag("uid")) fail("less required parameter");
   else if (process.env.BLADE_FAILS) fail("pod not found");
-  else { fs.writeFileSync(at(flag("uid")), "Success"); answer({ code: 200, success: true, result: flag("uid") }); }
+  else { fs.writeFileSync(at(flag("uid")), "Success"); answer({ code: 200, success: true, result: flag("uid"), ...(process.env.BLADE_LIES && { error: "chaos_os process not found" }) }); }
 } else if (command === "destroy") {
   if (!fs.existsSync(at(rest[0]))) fail("the experiment not found");
   else {
@@ -127,6 +127,15 @@ describe("ChaosBlade", () => {
     );
   });
 
+  test("a success with an error beside it, as when its own process is not there, is no injection", async () => {
+    const made = chaosFiles([await faultOf("create", { engine: "chaosblade", target: pods })], {
+      programs,
+      targets: ["kafka"],
+    });
+    const { code, stage } = await runChaos({ ...made, env: { ...made.env, BLADE_LIES: "1" } });
+    expect([code, stage?.facts.experiments?.[0]?.message]).toEqual([3, expect.stringContaining("process not found")]);
+  });
+
   test("an injection that failed is no pass; a destroy that does nothing blocks, and heal goes on with it", async () => {
     const experiment = await faultOf("create", { engine: "chaosblade", target: pods });
     const made = chaosFiles([experiment], { programs, targets: ["kafka"] });
@@ -177,6 +186,17 @@ describe("ChaosBlade", () => {
     expect(calls(made)).toEqual([]);
   });
 
+  test("an interface that the allowed address is not of is refused: all of the port there would be hit", async () => {
+    const target = { host: "127.0.0.1", port: 1, interface: "eth0" };
+    const made = chaosFiles([await faultOf("create", { engine: "chaosblade", target })], { programs });
+    const { code, stderr } = await runChaos(made);
+    expect([code, stderr, calls(made)]).toEqual([
+      2,
+      expect.stringContaining("is no address of the interface eth0"),
+      [],
+    ]);
+  });
+
   test("without the program the engine is missing: inconclusive, and said how to get it", async () => {
     const made = chaosFiles([await faultOf("create", { engine: "chaosblade", target: pods })], {
       targets: ["namespace:kafka"],
@@ -224,10 +244,16 @@ describe("nft and tc", () => {
     expect(calls(made).filter((call) => !call.includes("show"))).toEqual([
       "tc qdisc add dev lo root handle 1: prio bands 4",
       "tc qdisc add dev lo parent 1:4 handle 40: netem delay 3000ms 100ms",
-      "tc filter add dev lo protocol ip parent 1: prio 1 u32 match ip protocol 6 0xff match ip sport 6379 0xffff flowid 1:4",
-      "tc filter add dev lo protocol ip parent 1: prio 1 u32 match ip protocol 6 0xff match ip dport 6379 0xffff flowid 1:4",
+      "tc filter add dev lo protocol ip parent 1: prio 1 u32 match ip protocol 6 0xff match ip src 127.0.0.1/32 match ip sport 6379 0xffff flowid 1:4",
+      "tc filter add dev lo protocol ip parent 1: prio 1 u32 match ip protocol 6 0xff match ip dst 127.0.0.1/32 match ip dport 6379 0xffff flowid 1:4",
       "tc qdisc del dev lo root handle 1: prio",
     ]);
+    // A name may be of any address, and what is not IPv4 the filter does not see.
+    for (const host of ["localhost.example.com", "::1"]) {
+      const others = { engine: "tc", target: { interface: "lo", host, port: 6379 } };
+      const refused = chaosFiles([await faultOf("netem", others)], { programs, targets: [`${host}:*`, `[${host}]:*`] });
+      expect((await runChaos(refused)).code).toBe(2);
+    }
     // What somebody else has put there is not taken away.
     const others = { ...made.env, TC_HAS: "qdisc htb 1: root refcnt 2 r2q 10" };
     const { code, stage } = await runChaos({ ...made, env: others });

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FaultConfig } from "../../config/chaos-section.ts";
 import type { ProgramResult } from "../run-program.ts";
@@ -52,7 +53,8 @@ function bladeOf(fault: FaultConfig, { allowed }: EngineContext): Blade {
   const labels = target.optionalText("labels");
   const names = target.optionalText("names");
   const port = String(target.number("port", 0));
-  flags.push(["interface", target.optionalText("interface") ?? "eth0"]);
+  const device = target.optionalText("interface") ?? (namespace === undefined ? "lo" : "eth0");
+  flags.push(["interface", device]);
   const via = target.optionalText("via") ?? "cli";
   const kubeconfig = target.optionalText("kubeconfig");
   target.end();
@@ -78,6 +80,9 @@ function bladeOf(fault: FaultConfig, { allowed }: EngineContext): Blade {
   } else {
     if (via === "resource") throw new ChaosRefusal("via: resource is for pods");
     allowed.endpoint(toEndpoint(`${host}:${port}`, "target.host"));
+    // What it hits is the port on the interface, whatever else the address says.
+    if (networkInterfaces()[device]?.some(({ address }) => address === host) !== true)
+      throw new ChaosRefusal(`${host} is no address of the interface ${device} of this machine`);
   }
   // Its own timer, should all else fail: a little after the fault is to end.
   flags.push(["timeout", String(Math.ceil(fault.durationS) + 30)]);
@@ -105,7 +110,9 @@ function planCommand({ scope, action, flags, kubeconfig }: Blade, { env }: Engin
     inject: async () => {
       const result = await runProgram("blade", args, { env, timeoutMs: 120_000 });
       const { success, error } = answerOf(result);
-      if (result.code !== 0 || success !== true) throw new Error(`blade: ${error ?? failureText(result)}`);
+      // It says that it succeeded, with an error beside it, when its own process has not started.
+      if (result.code !== 0 || success !== true || error !== undefined)
+        throw new Error(`blade: ${error ?? failureText(result)}`);
     },
     heal: nothing,
     close: nothing,
@@ -117,7 +124,8 @@ function answerOf({ stdout, stderr }: ProgramResult): { readonly success?: unkno
   for (const text of [stdout, stderr]) {
     try {
       const answer = JSON.parse(text) as { readonly success?: unknown; readonly error?: unknown } | null;
-      return { success: answer?.success, ...(typeof answer?.error === "string" && { error: answer.error }) };
+      const error = typeof answer?.error === "string" && answer.error !== "" ? { error: answer.error } : {};
+      return { success: answer?.success, ...error };
     } catch {
       // It says more than its answer, or something else.
     }

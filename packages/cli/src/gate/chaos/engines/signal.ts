@@ -44,7 +44,7 @@ export const signalEngine: Engine = {
 };
 
 async function processOf(fault: FaultConfig, { allowed }: EngineContext): Promise<number> {
-  const listener = (endpoint: Endpoint): number => {
+  const listener = (endpoint: Endpoint): Promise<number> => {
     allowed.endpoint(endpoint);
     return listenerOf(endpoint);
   };

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { failureText, findProgram, runProgram } from "../run-program.ts";
 import type { Engine } from "./engine.ts";
 import { faultFields, nothing, notOf, positive, targetFields } from "./engine.ts";
@@ -16,7 +17,7 @@ export async function hasNetem(env: Readonly<Record<string, string | undefined>>
   return `tc netem cannot be used here (${failureText(result)}): it needs root and sch_netem (modprobe sch_netem)`;
 }
 
-/** What leaves through an interface for, or from, one port, by tc netem: `target: { interface, host, port }`. */
+/** What leaves through an interface for, or from, one address and port, by tc netem: `target: { interface, host, port }`. */
 export const tcEngine: Engine = {
   missing: async (_, { env }) => hasNetem(env),
   plan: async (fault, { allowed, env }) => {
@@ -28,6 +29,8 @@ export const tcEngine: Engine = {
     allowed.endpoint(endpoint);
     if (endpoint.port === 0)
       throw new ChaosRefusal("the engine tc needs target.port: without it the whole interface is hit");
+    if (isIP(endpoint.host) !== 4)
+      throw new ChaosRefusal("the engine tc needs target.host as an IPv4 address: its filter knows no others");
     if (!/^[\w.@-]{1,15}$/.test(device) || device.startsWith("-"))
       throw new ChaosRefusal("target.interface is no name of one");
     const netem: string[] = [];
@@ -42,12 +45,16 @@ export const tcEngine: Engine = {
     else if (fault.kind === "bandwidth") netem.push("rate", `${positive(fields, "bytesPerSecond", fault.kind) * 8}bit`);
     else throw notOf(fault);
     fields.end();
-    // Everything goes to the first three bands; only what has the port goes to the fourth, which is slow.
-    const filter = (way: string): string[] => [
+    // Everything goes to the first three bands; only what has the address and the port goes to the fourth, which is slow.
+    const filter = (address: "src" | "dst", port: "sport" | "dport"): string[] => [
       ..."filter add dev".split(" "),
       device,
       ..."protocol ip parent 1: prio 1 u32 match ip protocol 6 0xff match ip".split(" "),
-      way,
+      address,
+      `${endpoint.host}/32`,
+      "match",
+      "ip",
+      port,
       String(endpoint.port),
       "0xffff",
       "flowid",
@@ -56,8 +63,8 @@ export const tcEngine: Engine = {
     const commands = [
       ["qdisc", "add", "dev", device, "root", "handle", "1:", "prio", "bands", "4"],
       ["qdisc", "add", "dev", device, "parent", "1:4", "handle", "40:", "netem", ...netem],
-      filter("sport"),
-      filter("dport"),
+      filter("src", "sport"),
+      filter("dst", "dport"),
     ];
     const run = async (args: readonly string[]): Promise<string> => {
       const result = await runProgram("tc", args, { env });
