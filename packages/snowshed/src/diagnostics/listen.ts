@@ -132,9 +132,13 @@ function bind(server: Server, address: string): Promise<void> {
   });
 }
 
+/** Containers may share a folder, and each counts its processes from one. */
+const taken =
+  "this process listens there already, or one of another container has the same number: give it another folder";
+
 function failed(address: string, cause: unknown): SnowshedError {
   const { code, message } = cause as NodeJS.ErrnoException;
-  const reason = code === "EADDRINUSE" ? "this process listens there already" : message;
+  const reason = code === "EADDRINUSE" ? taken : message;
   return new SnowshedError("SNOWSHED_LISTEN_FAILED", `cannot listen at ${address}: ${reason}`, { cause });
 }
 

@@ -73,7 +73,9 @@ async function dumpTo(folder: string): Promise<string> {
     const file = path.resolve(folder, `snowshed-${process.pid}-${time}.json`);
     await writeDumpFile(file, dump);
     const { tasksLive } = dump.totals;
-    return `a dump of ${tasksLive} ${tasksLive === 1 ? "task" : "tasks"} is in ${file}`;
+    const listed = dump.tasks.length;
+    const number = listed < tasksLive ? `${listed} of ${tasksLive}` : String(listed);
+    return `a dump of ${number} ${tasksLive === 1 ? "task" : "tasks"} is in ${file}`;
   } catch (error) {
     return `no dump: ${error instanceof Error ? error.message : String(error)}`;
   }

@@ -5,10 +5,14 @@ import { activeMonitor } from "./active.ts";
 import { defaultGrace, knotSnapshot, searchKnots } from "./deadlock-watch.ts";
 import type { Monitor } from "./monitor.ts";
 import type { ResourceRecord, TaskRecord, Claim } from "./records.ts";
+import { chosen } from "./snapshot-choice.ts";
 import type { ResourceSnapshot, Snapshot, TaskSnapshot, WaitSnapshot } from "./snapshot-types.ts";
 
 export interface SnapshotOptions {
-  /** At most so many tasks, the oldest, and so many resources. An integer of at least 0. Default: 10 000. */
+  /**
+   * At most so many tasks, those that are stuck and then the oldest, and so many resources. An integer of at least 0.
+   * Default: 10 000.
+   */
   readonly limit?: number | undefined;
 }
 
@@ -44,19 +48,19 @@ export function snapshot(options: SnapshotOptions = {}): Snapshot {
 
 function snapshotOf(monitor: Monitor, limit: number): Snapshot {
   const now = monitor.now();
-  const deadlocks = searchKnots(monitor, defaultGrace).map(knotSnapshot);
-  const tasks = taken(monitor.tasks(), limit, (task) => taskSnapshot(task, now));
-  const resources = taken(monitor.resources(), limit, resourceSnapshot);
+  const knots = searchKnots(monitor, defaultGrace);
+  const deadlocks = knots.map(knotSnapshot);
+  const { tasks, resources, isPart } = chosen(monitor, knots, limit);
   return {
     schema: "snowshed.dump/1",
     ...processFacts(),
     time: iso(monitor.clock.date()),
     since: iso(monitor.since),
     preset: monitor.preset,
-    truncated: tasks.more || resources.more,
+    truncated: isPart,
     totals: { ...monitor.totals, deadlocks: deadlocks.length },
-    tasks: tasks.all,
-    resources: resources.all,
+    tasks: tasks.map((task) => taskSnapshot(task, now)),
+    resources: resources.map(resourceSnapshot),
     warnings: monitor.warnings,
     deadlocks,
   };
@@ -93,19 +97,6 @@ function iso(time: number): string {
   return new Date(time).toISOString();
 }
 
-function taken<Record, Result>(
-  records: Iterable<Record>,
-  limit: number,
-  show: (record: Record) => Result,
-): { readonly all: Result[]; readonly more: boolean } {
-  const all: Result[] = [];
-  for (const record of records) {
-    if (all.length >= limit) return { all, more: true };
-    all.push(show(record));
-  }
-  return { all, more: false };
-}
-
 function taskSnapshot(task: TaskRecord, now: number): TaskSnapshot {
   const { id, name, scope, parent, state, wait } = task;
   return {
@@ -138,10 +129,7 @@ function waitSnapshot({ resource, weight, since: began, deadline }: Claim, now: 
 
 function resourceSnapshot(resource: ResourceRecord): ResourceSnapshot {
   const { id, kind, name, capacity, held, waits, live } = resource;
-  const holders = taken(resource.holders, mostHolders.resource, ([task, weight]) => ({
-    task: task?.id ?? null,
-    weight,
-  }));
+  const holders = [...resource.holders].slice(0, mostHolders.resource);
   return {
     id,
     kind,
@@ -149,7 +137,7 @@ function resourceSnapshot(resource: ResourceRecord): ResourceSnapshot {
     capacity: capacity === Number.POSITIVE_INFINITY ? null : capacity,
     held,
     pending: waits.size,
-    holders: holders.all,
+    holders: holders.map(([task, weight]) => ({ task: task?.id ?? null, weight })),
     live,
   };
 }

@@ -57,6 +57,13 @@ describe("on its signal", () => {
     await goesOn(program);
   });
 
+  test("of more tasks than a dump lists it says how many there are", async () => {
+    const program = await startProgram(dumping(privateFolder(), "", 10_001));
+    program.child.kill("SIGUSR2");
+    await program.warns(/a dump of 10000 of 10001 tasks is in .*\.json\n/);
+    await goesOn(program);
+  });
+
   test.runIf(isRoot)("no other user can read it", async () => {
     const folder = privateFolder(0o777);
     const program = await startProgram(dumping(folder));

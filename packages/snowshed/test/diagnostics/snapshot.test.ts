@@ -138,6 +138,42 @@ describe("snapshot()", () => {
     await group.wait();
   });
 
+  test("lists those that are stuck before the oldest, with what they wait for and hold", async () => {
+    const clock = new FakeClock();
+    enable("test", { clock, ...noLoop });
+    const gate = deferred();
+    const idle = new WaitGroup({ name: "idle" });
+    for (let n = 0; n < 10; n++) idle.go(() => gate.promise, { name: `idle ${n}` });
+    const others = Array.from({ length: 5 }, (_, n) => new Semaphore(1, { name: `other ${n}` }));
+    const pair = new WaitGroup({ name: "pair" });
+    const [left, right] = [new Semaphore(1, { name: "left" }), new Semaphore(1, { name: "right" })];
+    for (const [name, first, second] of [
+      ["left then right", left, right],
+      ["right then left", right, left],
+    ] as const) {
+      pair.go(() => first.run(() => drained().then(() => second.acquire())), { name });
+    }
+    for (let n = 10; n < 20; n++) idle.go(() => gate.promise, { name: `idle ${n}` });
+    await drained();
+    await clock.advance("2s");
+    const names = (limit: number) => {
+      const { tasks, resources, deadlocks, truncated } = snapshot({ limit });
+      expect([deadlocks.length, truncated]).toEqual([1, true]);
+      return [tasks.map(({ name }) => name), resources.map(({ name }) => name)];
+    };
+    expect(names(3)).toEqual([
+      ["idle 0", "left then right", "right then left"],
+      ["left", "right", "pair"],
+    ]);
+    expect(names(1)[0]).toEqual(["left then right"]);
+    expect(names(0)).toEqual([[], []]);
+    expect(others).toHaveLength(5);
+    left.release();
+    right.release();
+    gate.resolve();
+    await Promise.all([idle.wait(), pair.wait()]);
+  });
+
   test("names at most 16 holders in a wait, those who have held longest", async () => {
     enable("test");
     const semaphore = new Semaphore(20, { name: "many" });
