@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { exitCode, exitCodeOfSignal } from "../../exit-code.ts";
 import type { Io } from "../../io.ts";
 import type { Notes } from "../../notes.ts";
@@ -6,6 +7,8 @@ import { UsageError } from "../../usage-error.ts";
 import { ConfigError } from "../config/config-error.ts";
 import { loadConfig } from "../config/load.ts";
 import { heal, listJournals, stateFolder } from "./journal.ts";
+import type { ChaosLock } from "./lock.ts";
+import { lockChaos } from "./lock.ts";
 import { planText } from "./plan-text.ts";
 import { reasonOf } from "./probes/probe.ts";
 import { chosen, planned } from "./stage.ts";
@@ -45,9 +48,24 @@ export async function runPlan(
   }
 }
 
-/** `chaos heal`: takes back what journals say is there. 0: nothing is left; 1: something is. */
+/** `chaos heal`: takes back what journals say is there. 0: nothing is left; 1: something is, or a run goes on. */
 export async function runHeal(io: Io, notes: Notes): Promise<number> {
   const folder = stateFolder(io.env);
+  let lock: ChaosLock | null = null;
+  try {
+    // A run that goes on has its journal before its fault: what was healed between the two would stay for ever.
+    if (existsSync(folder)) lock = await lockChaos(folder);
+    return await healAll(folder, io, notes);
+  } catch (error) {
+    if (!(error instanceof ChaosRefusal)) throw error;
+    await notes.say(`${error.message}. It takes its fault back itself; end it if it hangs`);
+    return exitCode.failed;
+  } finally {
+    await lock?.release();
+  }
+}
+
+async function healAll(folder: string, io: Io, notes: Notes): Promise<number> {
   const files = await listJournals(folder);
   if (files.length === 0) await notes.say(`nothing to heal: there is no journal in ${folder}`);
   let code: number = exitCode.ok;

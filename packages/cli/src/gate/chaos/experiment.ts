@@ -171,13 +171,13 @@ class ExperimentRun {
         if (injection === null) await this.#underFault(durationMs);
       } finally {
         await fault.heal();
-        notHealed = (await heal(journal, env)).failures;
+        notHealed = (await heal(journal, env, fault.undo)).failures;
         await watchdog.dismiss();
       }
     } catch (error) {
       // Before the injection: there is nothing to undo, and what is undone twice does no harm.
       injection ??= reasonOf(error);
-      notHealed = (await heal(journal, env)).failures;
+      notHealed = (await heal(journal, env, fault.undo)).failures;
     }
     if (notHealed.length > 0) {
       return this.#result(

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { open, readdir, unlink } from "node:fs/promises";
+import { open, readdir, rename, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -44,12 +44,20 @@ export async function writeJournal(
   const file = path.join(folder, `${experiment}-${process.pid}-${Date.now()}.journal`);
   const own = { pid: process.pid, startTime: startTime(process.pid) ?? "" };
   const entry: JournalEntry = { version: 1, experiment, description, ...own, undo: steps };
-  const handle = await open(file, "wx", 0o600);
+  // Under its name only when it is whole: half of one is no word of what to undo, and would forbid every run after it.
+  const unfinished = `${file}.tmp`;
   try {
-    await handle.writeFile(`${JSON.stringify(entry, null, 2)}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
+    const handle = await open(unfinished, "wx", 0o600);
+    try {
+      await handle.writeFile(`${JSON.stringify(entry, null, 2)}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(unfinished, file);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
   }
   await syncFolder(folder);
   return file;
@@ -71,9 +79,12 @@ async function syncFolder(folder: string): Promise<void> {
  * @throws Error when it is not to be trusted, or no journal.
  */
 async function readJournal(file: string): Promise<JournalEntry> {
-  const handle = await open(file, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+  // A pipe that nobody writes to would not even open.
+  const handle = await open(file, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   try {
-    const { uid, mode, size } = await handle.stat();
+    const stat = await handle.stat();
+    const { uid, mode, size } = stat;
+    if (!stat.isFile()) throw new Error("it is no file");
     const isForeign = process.getuid !== undefined && (uid !== process.getuid() || (mode & 0o022) !== 0);
     if (isForeign) throw new Error("it belongs to somebody else, or others may write to it");
     if (size > largestJournal) throw new Error("it is too large to be a journal");
@@ -119,22 +130,27 @@ export interface Healed {
   readonly failures: readonly string[];
 }
 
-/** Takes back what a journal says, the last first, and removes it when nothing is left. */
-export async function heal(file: string, env: Env): Promise<Healed> {
+/**
+ * Takes back what a journal says, the last first, and removes it when nothing is left. Who injected the fault gives the
+ * steps: it knows them also when the journal has been cut off or taken away meanwhile.
+ */
+export async function heal(file: string, env: Env, steps?: readonly Undo[]): Promise<Healed> {
   let experiment = path.basename(file, ".journal");
   const failures: string[] = [];
   try {
-    const entry = await readJournal(file);
+    const entry = steps === undefined ? await readJournal(file) : { experiment, undo: steps };
     ({ experiment } = entry);
     // All of them, whatever becomes of the others.
     for (const step of entry.undo.toReversed()) {
-      const failure = await undo(step, env);
+      const failure = await undo(step, env).catch((error: unknown) => `${file}: ${(error as Error).message}`);
       if (failure !== null) failures.push(failure);
     }
-    if (failures.length === 0) await unlink(file);
+    if (failures.length === 0) await rm(file, { force: true });
   } catch (error) {
     // Healed by another: the watchdog, or `heal`.
-    if (systemCode(error) !== "ENOENT") failures.push(`${file}: ${(error as Error).message}`);
+    if (systemCode(error) !== "ENOENT") {
+      failures.push(`${file}: ${(error as Error).message}: look for its fault yourself, then delete it`);
+    }
   }
   return { file, experiment, failures };
 }

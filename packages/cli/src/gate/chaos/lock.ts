@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { unlink } from "node:fs/promises";
+import { realpath, unlink } from "node:fs/promises";
 import type { Server } from "node:net";
 import { connect, createServer } from "node:net";
 import os from "node:os";
@@ -21,7 +21,7 @@ export interface ChaosLock {
  */
 export async function lockChaos(folder: string): Promise<ChaosLock> {
   await makeFolder(folder, 0o700);
-  const address = addressOf(folder);
+  const address = addressOf(await realpath(folder));
   for (let attempt = 0; ; attempt++) {
     try {
       const server = await listen(address);
@@ -70,7 +70,7 @@ function ask(address: string): Promise<string | null> {
 
 /** On Linux a name without a file, which cannot be left behind. */
 function addressOf(folder: string): string {
-  const name = `snowshed-chaos-${createHash("sha256").update(path.resolve(folder)).digest("hex").slice(0, 32)}`;
+  const name = `snowshed-chaos-${createHash("sha256").update(folder).digest("hex").slice(0, 32)}`;
   if (process.platform === "linux") return `\0${name}`;
   if (process.platform === "win32") return `\\\\.\\pipe\\${name}`;
   return path.join(os.tmpdir(), name);
