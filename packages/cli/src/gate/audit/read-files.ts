@@ -11,12 +11,12 @@ import type { Origin } from "./readers/container.ts";
 import { readEtcd } from "./readers/etcd.ts";
 import { readKubernetes } from "./readers/kubernetes.ts";
 import { readProperties } from "./readers/properties.ts";
-import { RedisFiles } from "./readers/redis-files.ts";
+import { isSentinel, RedisFiles } from "./readers/redis-files.ts";
 import { readRedisConf } from "./readers/redis-conf.ts";
 import type { Fault, Reading } from "./readers/setting.ts";
 import { isBinary } from "./readers/setting.ts";
 import { readSysctl } from "./readers/sysctl.ts";
-import { serverFact } from "./servers.ts";
+import { serverFact, unreadFact } from "./servers.ts";
 
 export interface FilesReading {
   readonly facts: readonly Fact[];
@@ -38,7 +38,7 @@ export async function readFiles(config: Config, source: ConfigSource): Promise<F
       const origin: Origin = { file: source.display(await source.resolve(name, path)), path };
       if (isBinary(text)) facts.push(...faultFacts([{ message: "it is no text", line: 1, column: 1 }], kind, origin));
       else if (kind === "redis") facts.push(...(await redis.read(text, name, origin, notes)));
-      else facts.push(...factsIn(kind, text, origin));
+      else facts.push(...factsIn(kind, text, origin, notes));
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       problems.push(...error.problems);
@@ -65,7 +65,7 @@ function filesOf({ files, kernel }: Config): readonly NamedFile[] {
     : [...named, { kind: "kernel", name: kernel.from, path: ["kernel", "from"] }];
 }
 
-function factsIn(kind: Exclude<Kind, "redis">, text: string, origin: Origin): readonly Fact[] {
+function factsIn(kind: Exclude<Kind, "redis">, text: string, origin: Origin, notes: StageNote[]): readonly Fact[] {
   switch (kind) {
     case "kafka":
       return settingFacts("kafka", readProperties(text), origin);
@@ -74,7 +74,8 @@ function factsIn(kind: Exclude<Kind, "redis">, text: string, origin: Origin): re
     case "kernel":
       return settingFacts("kernel", readSysctl(text), origin);
     case "compose": {
-      const { facts, faults } = readCompose(text, origin);
+      const { facts, faults, notes: said } = readCompose(text, origin);
+      notes.push(...said.map((message) => ({ kind: "skipped" as const, rule: null, message })));
       return [...facts, ...faultFacts(faults, kind, origin)];
     }
     case "kubernetes":
@@ -85,26 +86,41 @@ function factsIn(kind: Exclude<Kind, "redis">, text: string, origin: Origin): re
 function kubernetesFacts(text: string, origin: Origin): readonly Fact[] {
   const { facts, faults, embedded } = readKubernetes(text, origin);
   const within = embedded.flatMap(({ name, text: inner, line, server }) => {
-    const [subject, read] = readerOf(name);
+    const [subject, read] = readerOf(name, inner);
     if (subject === undefined || read === undefined) return [];
     const { settings, faults: innerFaults } = read(inner);
     const moved = <T extends Fault | Reading["settings"][number]>(each: T): T => ({
       ...each,
       line: each.line + line - 1,
     });
-    const reading = { settings: settings.map(moved), faults: innerFaults.map(moved) };
+    const reading = {
+      settings: settings.map((each) => moved(each.name === "include" ? { ...each, name: unreadFact } : each)),
+      faults: innerFaults.map(moved),
+    };
+    // A server of the same manifest is started with it, and is judged by it.
+    const isStarted = facts.some((fact) => {
+      return fact.subject === subject && reading.settings.some((setting) => setting.line === fact.line);
+    });
+    if (isStarted) return faultFacts(reading.faults, subject, origin);
     return settingFacts(subject, reading, origin, `${server} in ${origin.file}`, line);
   });
   return [...facts, ...within, ...faultFacts(faults, "kubernetes", origin)];
 }
 
-/** What a file of a ConfigMap is, by its name. */
-function readerOf(name: string): readonly [string?, ((text: string) => Reading)?] {
-  if (/(?:redis|valkey).*\.conf$/.test(name)) return ["redis", readRedisConf];
-  if (name.endsWith(".properties")) return ["kafka", readProperties];
+/** What a file of a ConfigMap is, by its name and by what is in it. */
+function readerOf(name: string, text: string): readonly [string?, ((text: string) => Reading)?] {
+  if (/(?:redis|valkey|sentinel).*\.conf$/.test(name)) return [isSentinel(text) ? "sentinel" : "redis", readRedisConf];
+  if (name.endsWith(".properties")) return isOfKafka(text) ? ["kafka", readProperties] : [];
   if (name.includes("etcd")) return ["etcd", readEtcd];
   if (name.includes("sysctl")) return ["kernel", readSysctl];
   return [];
+}
+
+/** Any program may have a file of properties. */
+function isOfKafka(text: string): boolean {
+  return /^\s*(?:bootstrap\.servers|process\.roles|node\.id|broker\.id|log\.dirs?|zookeeper\.connect|group\.id|acks|min\.insync\.replicas)\b/m.test(
+    text,
+  );
 }
 
 function settingFacts(

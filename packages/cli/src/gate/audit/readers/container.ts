@@ -1,7 +1,10 @@
 import type { Fact } from "../../facts.ts";
 import { shownValue } from "../mask.ts";
 import { serverFact, unreadFact } from "../servers.ts";
-import { etcdName } from "./etcd.ts";
+import { etcdName, readEtcd } from "./etcd.ts";
+import { readProperties } from "./properties.ts";
+import { readRedisConf } from "./redis-conf.ts";
+import type { Setting } from "./setting.ts";
 import { flagsOf, redisFlags, shellWords } from "./words.ts";
 import type { Path, Place } from "./yaml-text.ts";
 
@@ -21,6 +24,20 @@ export interface Container {
   readonly env: readonly (Written & { readonly name: string })[];
   /** What its limits come to: `container.memory-limit` and the like. */
   readonly limits: readonly (Written & { readonly name: string })[];
+  /** Where more of its environment comes from, which is not read. */
+  readonly variables: readonly Written[];
+  /** Where more of its settings come from, which is not read. */
+  readonly elsewhere: readonly Written[];
+  readonly mounted: readonly MountedFile[];
+}
+
+/** A file of a ConfigMap within a container. */
+export interface MountedFile {
+  /** In the container. */
+  readonly path: string;
+  readonly text: string;
+  /** Of its first line in the manifest. */
+  readonly line: number;
 }
 
 /** The place of the file the container is in. */
@@ -38,23 +55,29 @@ const programs: Readonly<Record<ContainerSubject, RegExp>> = {
 };
 
 const images: Readonly<Record<ContainerSubject, RegExp>> = {
-  redis: /(?:^|[/_-])(?:redis|valkey|keydb)(?:-stack(?:-server)?)?(?:[:@]|$)/,
+  redis: /(?:^|[/_-])(?:redis|valkey|keydb)(?:-stack(?:-server)?|-cluster)?(?:[:@]|$)/,
   etcd: /(?:^|[/_-])etcd(?:[:@]|$)/,
   kafka: /(?:^|[/_-])(?:cp-)?kafka(?:[:@]|$)|cp-server/,
 };
 
-/** Which server it runs, by its image or else by its command; undefined if it is none of the three. */
-function subjectOf({ image, words }: Pick<Container, "image" | "words">): ContainerSubject | undefined {
+/** Programs that come with a server and are none, by whose command line the image says nothing. */
+const tools =
+  /^(?:(?:redis|valkey|keydb)-(?:cli|benchmark|sentinel|check-aof|check-rdb)|etcdctl|etcdutl|kafka-(?!server-start|storage)[a-z-]+(?:\.sh)?|cub)$/;
+
+/** Which server it runs, by its command or else by its image; undefined if it is none of the three. */
+function subjectOf(image: string, words: readonly Written[]): ContainerSubject | undefined {
   const subjects = Object.keys(images) as ContainerSubject[];
-  return (
-    subjects.find((subject) => images[subject].test(image)) ??
-    subjects.find((subject) => wordsOf(words).some(({ value }) => programs[subject].test(value)))
-  );
+  const starts = (subject: ContainerSubject): boolean => words.some(({ value }) => programs[subject].test(value));
+  const subject = subjects.find((each) => images[each].test(image)) ?? subjects.find((each) => starts(each));
+  if (subject === undefined || words.some(({ value }) => value === "--sentinel")) return undefined;
+  const isTool = words.some(({ value }) => tools.test(value.split("/").at(-1)!));
+  return isTool && !starts(subject) ? undefined : subject;
 }
 
 /** What a container's command line, environment and limits set. Other containers have no facts. */
 export function containerFacts(container: Container, origin: Origin): readonly Fact[] {
-  const subject = subjectOf(container);
+  const all = wordsOf(container.words);
+  const subject = subjectOf(container.image, all.flat());
   if (subject === undefined) return [];
   const facts: Fact[] = [];
   const add = (name: string, value: string, { line, column }: Place): void => {
@@ -63,38 +86,70 @@ export function containerFacts(container: Container, origin: Origin): readonly F
   };
   add(serverFact, container.name, container.place);
   for (const { name, value, place } of container.limits) add(name, value, place);
+  const words = (all.find((each) => each.some(({ value }) => programs[subject].test(value))) ?? all.flat()).filter(
+    ({ value }) => value !== "",
+  );
+  const elsewhere = [
+    ...container.elsewhere,
+    // Redis takes nothing from its environment.
+    ...(subject === "redis" ? [] : container.variables),
+    ...words.filter(({ value }) => isFileOfSettings(value)),
+  ];
+  for (const { value, place } of elsewhere) {
+    const mounted = container.mounted.find((each) => value === each.path || value.endsWith(`=${each.path}`));
+    if (mounted === undefined) add(unreadFact, value, place);
+    else for (const { name, value: inner, ...at } of settingsIn(subject, mounted)) add(name, inner, at);
+  }
   for (const { name, value, place } of container.env) {
     const setting = settingOf(subject, name);
-    if (setting !== undefined) add(setting, value, place);
+    if (setting === undefined) continue;
+    add(setting, value, place);
+    if (setting === "config-file") add(unreadFact, value, place);
   }
-  const words = wordsOf(container.words);
-  // Of a list each word has its own line: a flag stands where its name does.
-  const placeOf = (flag: string): Place =>
-    words.find(({ value }) => value.replace(/^--?/, "").split("=")[0]!.toLowerCase() === flag)?.place ??
-    container.place;
   const texts = words.map(({ value }) => value);
-  const flags = subject === "redis" ? redisFlags(texts) : flagsOf(texts);
   if (subject === "kafka") {
     for (const [index, { value, place }] of words.entries()) {
       const match = /^([\w.]+)=([\s\S]*)$/.exec(value);
       if (match !== null && words[index - 1]?.value === "--override") add(match[1]!, match[2]!, place);
     }
   } else {
-    for (const { name, value } of flags) add(name, value, placeOf(name.toLowerCase()));
+    // Of a list each word has its own line: a flag stands where its name does.
+    const flags = subject === "redis" ? redisFlags(texts) : flagsOf(texts);
+    for (const { name, value, index } of flags) add(name, value, words[index]!.place);
   }
-  const elsewhere = words.find(
-    ({ value }) => /\.(?:conf|properties|ya?ml)$/.test(value) || value.startsWith("--config-file"),
-  );
-  if (elsewhere !== undefined) add(unreadFact, elsewhere.value, elsewhere.place);
   return facts;
 }
 
-/** The words; of `sh -c "redis-server --x"` those within. */
-function wordsOf(words: readonly Written[]): readonly Written[] {
-  return words.flatMap((word) => {
-    if (!/\s/.test(word.value) || !/-server|etcd|kafka/.test(word.value)) return [word];
-    return (shellWords(word.value) ?? [word.value]).map((value) => ({ value, place: word.place }));
+/** A file a server is started with, or a script that starts it with who knows what. */
+function isFileOfSettings(word: string): boolean {
+  if (/(?:^|\/)(?:docker-entrypoint|kafka-server-start)\.sh$/.test(word)) return false;
+  return /\.(?:conf|properties|ya?ml|sh)$/.test(word) || word.startsWith("--config-file");
+}
+
+function settingsIn(subject: ContainerSubject, { text, line }: MountedFile): readonly Setting[] {
+  const read = { redis: readRedisConf, etcd: readEtcd, kafka: readProperties }[subject];
+  return read(text).settings.map(({ name, value, line: row, column }) => {
+    const isElsewhere = subject === "redis" && name === "include";
+    return { name: isElsewhere ? unreadFact : name, value, line: row + line - 1, column };
   });
+}
+
+/** The words, one list for each command; of `sh -c "redis-server --x && y"` those within. */
+function wordsOf(words: readonly Written[]): readonly (readonly Written[])[] {
+  const commands: Written[][] = [[]];
+  for (const word of words) {
+    if (!/\s/.test(word.value) || !/-server|etcd|redis|valkey|kafka/.test(word.value)) {
+      commands.at(-1)!.push(word);
+      continue;
+    }
+    const lines = word.value.replaceAll(/\\\n/g, " ").replaceAll("\n", " ; ");
+    for (const value of shellWords(lines) ?? [word.value]) {
+      if (/^(?:&&|\|\|?|;|&)$/.test(value)) commands.push([]);
+      else commands.at(-1)!.push({ value: value.replace(/;$/, ""), place: word.place });
+      if (/.;$/.test(value)) commands.push([]);
+    }
+  }
+  return commands;
 }
 
 /** The setting an environment variable stands for, by the convention of the images of each server. */
@@ -119,6 +174,8 @@ export function sysctlFact(
   subject: string,
   origin: Origin,
 ): readonly Fact[] {
+  // A variable whose value is not in the file.
+  if (written.value.includes("$")) return [];
   const { line, column } = written.place;
   const base = {
     value: written.value.replaceAll(/\s+/g, " "),

@@ -1,7 +1,7 @@
 import type { Fact } from "../../facts.ts";
 import { kubernetesBytes } from "../amounts.ts";
 import { serverFact } from "../servers.ts";
-import type { Container, Origin, Written } from "./container.ts";
+import type { Container, MountedFile, Origin, Written } from "./container.ts";
 import { containerFacts, sysctlFact } from "./container.ts";
 import type { Fault } from "./setting.ts";
 import type { Path, YamlDocument, YamlMap } from "./yaml-text.ts";
@@ -71,8 +71,13 @@ export function readKubernetes(text: string, origin: Origin): KubernetesReading 
 
 function resourcesOf(document: YamlDocument): readonly Resource[] {
   const value = asMap(document.value);
-  if (value["kind"] === "List") {
-    return asList(value["items"]).map((item, index) => ({ document, value: asMap(item), at: ["items", index] }));
+  if (Array.isArray(value["items"]) && asText(value["kind"])?.endsWith("List") === true) {
+    const kind = asText(value["kind"])!.replace(/List$/, "");
+    return asList(value["items"]).map((item, index) => {
+      // Of a `PodList` the items need not say what they are.
+      const inner = kind === "" ? asMap(item) : { kind, ...asMap(item) };
+      return { document, value: inner, at: ["items", index] };
+    });
   }
   return typeof value["kind"] === "string" ? [{ document, value, at: [] }] : [];
 }
@@ -104,22 +109,68 @@ function podFacts(resource: Resource, maps: readonly Resource[], origin: Origin)
     const place = document.place([...at, "securityContext", "sysctls", index]);
     facts.push(...sysctlFact(setting, { value, place }, name, "kubernetes", origin));
   }
-  for (const [index, each] of asList(spec["containers"]).entries()) {
-    facts.push(...containerFacts(containerOf(asMap(each), name, document, [...at, "containers", index], maps), origin));
+  for (const part of ["initContainers", "containers"]) {
+    for (const [index, each] of asList(spec[part]).entries()) {
+      const place: Path = [...at, part, index];
+      facts.push(...setByCommand(asMap(each), name, { document, at: place, origin }));
+      // What only prepares is no server, whatever its image; one that is restarted always is a sidecar.
+      if (part === "initContainers" && asMap(each)["restartPolicy"] !== "Always") continue;
+      const mounted = mountedFiles(asMap(each), spec, maps);
+      facts.push(...containerFacts(containerOf(asMap(each), name, { document, at: place, maps, mounted }), origin));
+    }
   }
   return facts;
 }
 
-function containerOf(
-  value: YamlMap,
+/** Settings of the machine that a privileged container sets before the others start: `sysctl -w name=value`. */
+function setByCommand(
+  container: YamlMap,
   name: string,
-  document: YamlDocument,
-  at: Path,
-  maps: readonly Resource[],
-): Container {
+  { document, at, origin }: { readonly document: YamlDocument; readonly at: Path; readonly origin: Origin },
+): readonly Fact[] {
+  if (asMap(container["securityContext"])["privileged"] !== true) return [];
+  const words = ["command", "args"].flatMap((part) => asList(container[part]).map((word) => asText(word) ?? ""));
+  const text = words.join(" ");
+  if (!/(?:^|[\s/;&])sysctl\s/.test(text)) return [];
+  const { line, column } = document.place(at);
+  const { file, path } = origin;
+  const settings = text.matchAll(/\b((?:net|vm|fs|kernel)[./][\w./-]+)\s*=\s*["']?(\d+(?: \d+)?)\b/g);
+  return [...settings].map(([, setting, value]) => {
+    const server = `${name} in ${file}`;
+    return { subject: "kernel", name: setting!.replaceAll("/", "."), value: value!, server, file, path, line, column };
+  });
+}
+
+/** The files that ConfigMaps of the same manifest put into a container. */
+function mountedFiles(container: YamlMap, spec: YamlMap, maps: readonly Resource[]): readonly MountedFile[] {
+  const volumes = new Map(asList(spec["volumes"]).map((each) => [asMap(each)["name"], asMap(each)["configMap"]]));
+  return asList(container["volumeMounts"]).flatMap((each) => {
+    const [mount, source] = [asMap(each), asMap(volumes.get(asMap(each)["name"]))];
+    const map = maps.find(({ value }) => asMap(value["metadata"])["name"] === source["name"]);
+    const [folder, subPath] = [asText(mount["mountPath"]) ?? "", asText(mount["subPath"])];
+    if (map === undefined) return [];
+    const items = asList(source["items"]).map((item) => [asText(asMap(item)["key"]), asText(asMap(item)["path"])]);
+    return Object.entries(asMap(map.value["data"])).flatMap(([key, text]) => {
+      const path = items.length === 0 ? key : items.find(([from]) => from === key)?.[1];
+      if (path === undefined || typeof text !== "string" || (subPath !== undefined && subPath !== path)) return [];
+      const { line } = map.document.textPlace([...map.at, "data", key]);
+      return [{ path: subPath === undefined ? `${folder.replace(/\/$/, "")}/${path}` : folder, text, line }];
+    });
+  });
+}
+
+interface ContainerPlace {
+  readonly document: YamlDocument;
+  readonly at: Path;
+  readonly maps: readonly Resource[];
+  readonly mounted: readonly MountedFile[];
+}
+
+function containerOf(value: YamlMap, name: string, { document, at, maps, mounted }: ContainerPlace): Container {
+  const { env, unknown } = environmentOf(value, document, at, maps);
   const words = ["command", "args"].flatMap((part) =>
     asList(value[part]).map((word, index) => ({
-      value: asText(word) ?? "",
+      value: expanded(asText(word) ?? "", env),
       place: document.place([...at, part, index]),
     })),
   );
@@ -131,19 +182,38 @@ function containerOf(
     image: asText(value["image"]) ?? "",
     place: document.place(at),
     words,
-    env: environmentOf(value, document, at, maps),
+    env,
     limits: bytes === undefined ? [] : [{ name: "container.memory-limit", value: String(bytes), place }],
+    variables: unknown,
+    elsewhere: [],
+    mounted,
   };
 }
 
-function environmentOf(value: YamlMap, document: YamlDocument, at: Path, maps: readonly Resource[]): Container["env"] {
+/** `$(NAME)` of a command line. */
+function expanded(text: string, env: Container["env"]): string {
+  return text.replaceAll(
+    /(?<!\$)\$\((\w+)\)/g,
+    (written, name: string) => env.findLast((each) => each.name === name)?.value ?? written,
+  );
+}
+
+function environmentOf(
+  value: YamlMap,
+  document: YamlDocument,
+  at: Path,
+  maps: readonly Resource[],
+): { readonly env: Container["env"]; readonly unknown: readonly Written[] } {
   const env: (Written & { readonly name: string })[] = [];
+  const unknown: Written[] = [];
   const dataOf = (name: unknown): { readonly map: Resource; readonly data: YamlMap } | undefined => {
     const map = maps.find((each) => asText(asMap(each.value["metadata"])["name"]) === name);
     return map === undefined ? undefined : { map, data: asMap(map.value["data"]) };
   };
-  for (const source of asList(value["envFrom"])) {
+  for (const [index, source] of asList(value["envFrom"]).entries()) {
     const found = dataOf(asMap(asMap(source)["configMapRef"])["name"]);
+    // A Secret, or a ConfigMap of another file.
+    if (found === undefined) unknown.push({ value: "envFrom", place: document.place([...at, "envFrom", index]) });
     for (const [name, inner] of Object.entries(found?.data ?? {})) {
       const place = found!.map.document.place([...found!.map.at, "data", name]);
       env.push({ name: `${asText(asMap(source)["prefix"]) ?? ""}${name}`, value: asText(inner) ?? "", place });
@@ -160,7 +230,7 @@ function environmentOf(value: YamlMap, document: YamlDocument, at: Path, maps: r
     if (referred !== undefined)
       env.push({ name, value: referred, place: found!.map.document.place([...found!.map.at, "data", key]) });
   }
-  return env;
+  return { env, unknown };
 }
 
 function embeddedFiles(resource: Resource): readonly EmbeddedFile[] {

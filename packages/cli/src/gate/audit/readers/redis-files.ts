@@ -15,6 +15,11 @@ import { isBinary } from "./setting.ts";
 const deepest = 8;
 const most = 64;
 
+/** Whether it is a file of Redis Sentinel, which has no data. */
+export function isSentinel(text: string): boolean {
+  return /^\s*sentinel\s/im.test(text);
+}
+
 /** redis.conf with the files it includes, in the order in which Redis reads them. */
 export class RedisFiles {
   readonly #source: ConfigSource;
@@ -32,10 +37,9 @@ export class RedisFiles {
     this.#notes = notes;
     this.#read = 0;
     this.#server = origin.file;
-    const isSentinel = /^\s*sentinel\s/im.test(text);
     this.#add(serverFact, this.#server, { line: 1, column: 1 }, origin);
     await this.#include(text, name, origin, [origin.file]);
-    return isSentinel
+    return isSentinel(text)
       ? this.#facts.map((fact) => (fact.subject === "redis" ? { ...fact, subject: "sentinel" } : fact))
       : this.#facts;
   }

@@ -28,7 +28,7 @@ export function linesOf(text: string): readonly string[] {
   return text.replace(/^\uFEFF/, "").split(/\r\n|\n|\r/);
 }
 
-/** Whether it is something else than text. */
+/** Whether it is something else than text. A comment in an older encoding does not make it so. */
 export function isBinary(text: string): boolean {
-  return text.includes("\0") || text.includes("\uFFFD");
+  return text.includes("\0") || (text.match(/\uFFFD/g)?.length ?? 0) > text.length / 10;
 }

@@ -10,10 +10,16 @@ export function readSysctl(text: string): Reading {
     const trimmed = line.trim();
     if (trimmed === "" || /^[#;]/.test(trimmed)) continue;
     // What `sysctl -a` says of those it may not read, and `-name` of a file: "do not set it, whatever a pattern says".
-    if (trimmed.startsWith("sysctl: ") || /^-[^=]*$/.test(trimmed)) continue;
+    // And what `sysctl --system` says before each file.
+    if (/^(?:sysctl: |\* Applying )/.test(trimmed) || /^-[^=]*$/.test(trimmed)) continue;
     const match = /^-?\s*([\w*?./@:-]+)\s*=\s*(.*)$/.exec(trimmed);
-    if (match === null) faults.push({ message: "it is not `name = value`", ...place });
-    else settings.push({ name: sysctlName(match[1]!), value: match[2]!.replaceAll(/\s+/g, " "), ...place });
+    if (match === null) {
+      faults.push({ message: "it is not `name = value`", ...place });
+      continue;
+    }
+    // The whole line is written, and the kernel takes the number it begins with.
+    const value = match[2]!.replace(/(?<=^-?\d+)\s+[#;].*$/, "").replaceAll(/\s+/g, " ");
+    settings.push({ name: sysctlName(match[1]!), value, ...place });
   }
   return { settings, faults };
 }

@@ -27,27 +27,35 @@ export function shellWords(text: string): readonly string[] | null {
   return words;
 }
 
+export interface Flag {
+  readonly name: string;
+  readonly value: string;
+  /** Of its word. */
+  readonly index: number;
+}
+
 /** `--name=value` and `--name value` of a command line; a flag without a value is `true`. */
-export function flagsOf(words: readonly string[]): readonly { readonly name: string; readonly value: string }[] {
-  const flags: { name: string; value: string }[] = [];
+export function flagsOf(words: readonly string[]): readonly Flag[] {
+  const flags: Flag[] = [];
   for (let index = 0; index < words.length; index++) {
     const match = /^--?([a-zA-Z][\w.-]*)(?:=([\s\S]*))?$/.exec(words[index]!);
     if (match === null) continue;
     const [, name = "", value] = match;
     const next = words[index + 1];
-    if (value !== undefined) flags.push({ name, value });
-    else if (next !== undefined && !/^--?[a-zA-Z]/.test(next)) flags.push({ name, value: words[++index]! });
-    else flags.push({ name, value: "true" });
+    if (value !== undefined) flags.push({ name, value, index });
+    else if (next !== undefined && !/^--?[a-zA-Z]/.test(next))
+      flags.push({ name, value: words[++index]!, index: index - 1 });
+    else flags.push({ name, value: "true", index });
   }
   return flags;
 }
 
 /** As redis-server takes them: `--save 900 1 --appendonly yes`; all up to the next `--` is the value. */
-export function redisFlags(words: readonly string[]): readonly { readonly name: string; readonly value: string }[] {
-  const flags: { name: string; value: string[] }[] = [];
-  for (const word of words) {
-    if (/^--[a-zA-Z]/.test(word)) flags.push({ name: word.slice(2).toLowerCase(), value: [] });
+export function redisFlags(words: readonly string[]): readonly Flag[] {
+  const flags: { name: string; value: string[]; index: number }[] = [];
+  for (const [index, word] of words.entries()) {
+    if (/^--[a-zA-Z]/.test(word)) flags.push({ name: word.slice(2).toLowerCase(), value: [], index });
     else flags.at(-1)?.value.push(word);
   }
-  return flags.map(({ name, value }) => ({ name, value: value.join(" ") }));
+  return flags.map(({ name, value, index }) => ({ name, value: value.join(" "), index }));
 }
