@@ -49,6 +49,8 @@ export async function startWatchdog(
   child.unref();
   return {
     dismiss: async () => {
+      // Nothing else may be left to wait for, and then the process would end here, in the middle.
+      child.ref();
       // Not by its stdin: what could not be taken back is for the user to see, not to be tried again behind their back.
       child.kill("SIGKILL");
       await gone.catch(() => {});

@@ -24,8 +24,9 @@ export const nftEngine: Engine = {
     const match = `${family} daddr ${target.host} tcp dport ${target.port}`;
     let rule: string;
     if (fault.kind === "loss") {
-      const share = Math.round(positive(fields, "percent", fault.kind) * 100);
-      rule = `${match} numgen random mod 10000 < ${share} drop`;
+      const share = Math.max(1, Math.round(positive(fields, "percent", fault.kind) * 100));
+      // It refuses to compare with what is never reached.
+      rule = share >= 10_000 ? `${match} drop` : `${match} numgen random mod 10000 < ${share} drop`;
     } else if (fault.kind === "black-hole") rule = `${match} drop`;
     else if (fault.kind === "reset") rule = `${match} reject with tcp reset`;
     else throw notOf(fault);
