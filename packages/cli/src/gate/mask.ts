@@ -11,16 +11,21 @@ export function maskText(text: string): string {
 
 /** A copy of what a report holds without the passwords in it. */
 export function mask<T>(value: T): T {
-  return masked(value, 0) as T;
+  return masked(value, 0, new Map()) as T;
 }
 
-function masked(value: unknown, depth: number): unknown {
-  if (typeof value === "string") return maskText(value);
+/** `seen`: of a thousand findings most texts are the same. */
+function masked(value: unknown, depth: number, seen: Map<string, string>): unknown {
+  if (typeof value === "string") {
+    const known = seen.get(value) ?? maskText(value);
+    seen.set(value, known);
+    return known;
+  }
   if (typeof value !== "object" || value === null || depth > 50) return value;
-  if (Array.isArray(value)) return value.map((each) => masked(each, depth + 1));
+  if (Array.isArray(value)) return value.map((each) => masked(each, depth + 1, seen));
   const entries = Object.entries(value).map(([key, inner]) => [
     key,
-    typeof inner === "string" && secretKey.test(key) ? "***" : masked(inner, depth + 1),
+    typeof inner === "string" && secretKey.test(key) ? "***" : masked(inner, depth + 1, seen),
   ]);
   return Object.fromEntries(entries) as unknown;
 }

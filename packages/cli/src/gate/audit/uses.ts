@@ -3,6 +3,7 @@ import { connectionKinds } from "../config/audit-section.ts";
 import type { Config } from "../config/config.ts";
 import type { WorkloadConfig } from "../config/workload-section.ts";
 import type { RuleContext } from "../rule.ts";
+import { setOf } from "./set-command.ts";
 
 /** Which server a connection is to: what it says, or what its name begins with. */
 export function kindOf(name: string, { kind }: ConnectionConfig): ConnectionKind | undefined {
@@ -16,7 +17,18 @@ export interface NamedConnection extends ConnectionConfig {
   readonly total: number;
 }
 
-export function connectionsOf({ connections }: Config, kind: ConnectionKind): readonly NamedConnection[] {
+/** Thirty rules ask for the same: of each configuration it is found out once. */
+const connectionsKnown = new WeakMap<Config, Map<ConnectionKind, readonly NamedConnection[]>>();
+
+export function connectionsOf(config: Config, kind: ConnectionKind): readonly NamedConnection[] {
+  let known = connectionsKnown.get(config);
+  if (known === undefined) connectionsKnown.set(config, (known = new Map()));
+  let found = known.get(kind);
+  if (found === undefined) known.set(kind, (found = findConnections(config, kind)));
+  return found;
+}
+
+function findConnections({ connections }: Config, kind: ConnectionKind): readonly NamedConnection[] {
   return Object.entries(connections).flatMap(([name, connection]) => {
     if (kindOf(name, connection) !== kind) return [];
     const total = connection.perProcess * connection.processes * (connection.replicas ?? 1);
@@ -49,6 +61,10 @@ export function uses(
 }
 
 /** A write that claims a key only if nobody has it: a lock or a mark. */
-export function claims({ write }: WorkloadConfig): boolean {
-  return write !== undefined && /\bNX\b/i.test(write.command);
+export function claims(workload: WorkloadConfig): boolean {
+  const set = setOf(workload);
+  if (set !== undefined) return set.isConditional;
+  const command = workload.write?.command.trim() ?? "";
+  // Of a script what it does is in its text.
+  return /^(?:H|M)?SETNX\b/i.test(command) || (/^(?:EVAL|FCALL)/i.test(command) && /\bNX\b/i.test(command));
 }

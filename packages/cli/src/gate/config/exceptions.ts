@@ -39,7 +39,8 @@ export class Exceptions {
   /** The finding, marked if an exception that still holds covers it. What is wrong with the file itself never is. */
   apply(finding: Finding): Finding {
     if (finding.stage === "config") return finding;
-    const entry = this.#entries.find(({ config, expired }) => !expired && covers(config, finding));
+    const place = finding.path.join(".");
+    const entry = this.#entries.find(({ config, expired }) => !expired && covers(config, finding, place));
     if (entry === undefined) return finding;
     entry.used++;
     const { reason, owner, until } = entry.config;
@@ -51,9 +52,8 @@ export class Exceptions {
   }
 }
 
-function covers({ rule, path }: ExceptionConfig, finding: Finding): boolean {
+function covers({ rule, path }: ExceptionConfig, finding: Finding, place: string): boolean {
   if (rule !== finding.rule) return false;
   if (path === undefined || path === finding.file) return true;
-  const place = finding.path.join(".");
   return place === path || place.startsWith(`${path}.`);
 }

@@ -4,6 +4,7 @@ import { LineCounter, parseDocument } from "yaml";
 import type { Document } from "yaml";
 import { z } from "zod";
 import { systemCode } from "../../system-error.ts";
+import { duplicateKeys } from "../duplicate-keys.ts";
 import type { Position } from "../finding.ts";
 import type { Config } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
@@ -75,16 +76,16 @@ const deepest = 100;
 export function parseConfig(text: string, file: string): { readonly config: Config; readonly positions: Positions } {
   refuseDeep(text, file);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: "1.2", merge: false });
+  const options = { prettyErrors: false, version: "1.2", merge: false, uniqueKeys: false } as const;
+  const document = parseDocument(text, { lineCounter: lines, ...options });
   const positions = new Positions(file, document, lines);
   // What it only warns of, such as a tag nobody knows, is a mistake here.
   const mistakes: Problem[] = [...document.errors, ...document.warnings].map(({ code, message, pos: [start] }) =>
-    problem(
-      code === "DUPLICATE_KEY" ? "duplicate-key" : "yaml",
-      yamlMessage(code, message, text, start),
-      positions.at(start),
-    ),
+    problem("yaml", yamlMessage(code, message), positions.at(start)),
   );
+  for (const { value, range } of duplicateKeys(document)) {
+    mistakes.push(problem("duplicate-key", `the key "${String(value)}" is there twice`, positions.at(range![0])));
+  }
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   const result = configSchema.safeParse(withoutEmptySections(plain(document, positions)), { reportInput: true });
   if (result.success) return { config: result.data, positions };
@@ -114,7 +115,7 @@ function plain(document: Document, positions: Positions): unknown {
   let message = "an alias is part of what it stands for";
   try {
     const value: unknown = document.toJS({ maxAliasCount: 100 });
-    const trouble = troubleOf(value, [], []);
+    const trouble = troubleOf(value, []);
     if (trouble === undefined) return value;
     if (trouble.name === "__proto__") message = 'a key must not be "__proto__"';
     throw new ConfigError([problem("yaml", message, positions.of(trouble.place), trouble.place)]);
@@ -126,15 +127,24 @@ function plain(document: Document, positions: Positions): unknown {
   }
 }
 
+interface Trouble {
+  readonly name: string;
+  readonly place: Path;
+}
+
 /** Where a value is part of itself, or has a key that JavaScript takes for something else. */
-function troubleOf(value: unknown, place: Path, above: readonly object[]): { name: string; place: Path } | undefined {
+function troubleOf(value: unknown, above: object[]): Trouble | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  if (above.includes(value)) return { name: "cycle", place };
-  for (const [key, inner] of Object.entries(value)) {
-    const next = [...place, Array.isArray(value) ? Number(key) : key];
-    const trouble = key === "__proto__" ? { name: key, place: next } : troubleOf(inner, next, [...above, value]);
-    if (trouble !== undefined) return trouble;
+  if (above.includes(value)) return { name: "cycle", place: [] };
+  above.push(value);
+  for (const key of Object.keys(value)) {
+    const inner = (value as Readonly<Record<string, unknown>>)[key];
+    const trouble = key === "__proto__" ? { name: key, place: [] } : troubleOf(inner, above);
+    // The place is put together on the way back: hardly any file has one.
+    if (trouble !== undefined)
+      return { ...trouble, place: [Array.isArray(value) ? Number(key) : key, ...trouble.place] };
   }
+  above.pop();
   return undefined;
 }
 
@@ -143,9 +153,9 @@ function refuseDeep(text: string, file: string): void {
   let number = 0;
   for (const line of text.split("\n")) {
     number++;
-    for (const character of line) {
-      if (character === "[" || character === "{") brackets++;
-      else if ((character === "]" || character === "}") && brackets > 0) brackets--;
+    for (const [bracket] of line.matchAll(/[[\]{}]/g)) {
+      if (bracket === "[" || bracket === "{") brackets++;
+      else if (brackets > 0) brackets--;
     }
     const [indent] = /^[ \t?:-]*/.exec(line)!;
     if (brackets <= deepest && indent.length <= 4 * deepest && !/^(?:\s*[?:-](?=\s)){51}/.test(line)) continue;
@@ -154,13 +164,8 @@ function refuseDeep(text: string, file: string): void {
   }
 }
 
-function yamlMessage(code: string, message: string, text: string, start: number): string {
-  if (code === "DUPLICATE_KEY") {
-    const [key = ""] = /^[^\s:,{}]+/.exec(text.slice(start, start + 100)) ?? [];
-    return `the key "${key}" is there twice`;
-  }
-  if (code === "MULTIPLE_DOCS") return "there is more than one document in the file";
-  return message;
+function yamlMessage(code: string, message: string): string {
+  return code === "MULTIPLE_DOCS" ? "there is more than one document in the file" : message;
 }
 
 function sourceOf(file: string, folder: string, positions: Positions): ConfigSource {
