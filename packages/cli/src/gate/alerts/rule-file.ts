@@ -1,5 +1,6 @@
 import type { Document, Node, YAMLMap } from "yaml";
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from "yaml";
+import { duplicateKeys } from "../duplicate-keys.ts";
 import { didYouMean } from "../nearest.ts";
 import { expressionPosition } from "./expression-position.ts";
 import type { Place } from "./place.ts";
@@ -63,11 +64,13 @@ class Reader {
   }
 
   read(): ReadRules {
-    const parsed = parseAllDocuments(this.#text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: true });
+    const parsed = parseAllDocuments(this.#text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: false });
     const documents = Array.isArray(parsed) ? parsed : [];
     for (const document of documents) {
       for (const { message, pos } of document.errors.slice(0, 3)) this.#yamlProblem(message, pos[0]);
-      if (document.errors.length === 0) this.#document(document, documents.length);
+      const [twice] = duplicateKeys(document);
+      if (twice !== undefined) this.#yamlProblem(`the key "${String(twice.value)}" is there twice`, twice.range![0]);
+      if (document.errors.length === 0 && twice === undefined) this.#document(document, documents.length);
     }
     if (documents.length === 0) this.#problem(null, "rule-file", "the file is empty");
     return { rules: this.#rules, problems: this.#problems, isPlain: this.#isPlain };

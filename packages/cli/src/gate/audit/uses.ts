@@ -21,10 +21,10 @@ export interface NamedConnection extends ConnectionConfig {
 const connectionsKnown = new WeakMap<Config, Map<ConnectionKind, readonly NamedConnection[]>>();
 
 export function connectionsOf(config: Config, kind: ConnectionKind): readonly NamedConnection[] {
-  let known = connectionsKnown.get(config);
-  if (known === undefined) connectionsKnown.set(config, (known = new Map()));
-  let found = known.get(kind);
-  if (found === undefined) known.set(kind, (found = findConnections(config, kind)));
+  const known = connectionsKnown.get(config) ?? new Map<ConnectionKind, readonly NamedConnection[]>();
+  connectionsKnown.set(config, known);
+  const found = known.get(kind) ?? findConnections(config, kind);
+  known.set(kind, found);
   return found;
 }
 

@@ -71,7 +71,7 @@ describe("what is wrong with a file", () => {
       ["1:2 rule-file this is a template (Helm, Jinja): render it, and check what comes out"],
     ],
     ["groups: [\n", ["2:1 rule-file"]],
-    ["a: 1\na: 2\n", ["2:1 rule-file Map keys must be unique"]],
+    ["a: 1\na: 2\n", ['2:1 rule-file the key "a" is there twice']],
     [
       "a: &a [*a]\ngroups: *a\n",
       ['1:1 rule-file the file: unknown key "a"', "1:7 rule-file a group must have a name and rules"],

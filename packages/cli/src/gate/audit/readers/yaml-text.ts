@@ -1,5 +1,6 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseAllDocuments } from "yaml";
 import type { Document, Node } from "yaml";
+import { duplicateKeys } from "../../duplicate-keys.ts";
 import type { Fault } from "./setting.ts";
 
 export type Path = readonly (string | number)[];
@@ -37,12 +38,15 @@ export function readYaml(text: string): YamlReading {
       lineCounter: lines,
       prettyErrors: false,
       merge: true,
+      uniqueKeys: false,
       logLevel: "silent",
     });
     for (const document of parsed) {
       const [error] = document.errors;
-      if (error === undefined) documents.push(documentOf(document, at));
-      else faults.push({ message: `it is not YAML: ${error.message}`, ...at(error.pos[0]) });
+      const [twice] = duplicateKeys(document);
+      if (error !== undefined) faults.push({ message: `it is not YAML: ${error.message}`, ...at(error.pos[0]) });
+      else if (twice === undefined) documents.push(documentOf(document, at));
+      else faults.push({ message: `the key "${String(twice.value)}" is there twice`, ...at(twice.range![0]) });
     }
   } catch (error) {
     // Nested beyond the stack, or aliases that would become gigabytes.
