@@ -74,8 +74,15 @@ function grouped(facts: readonly Fact[], subject: string, isLive: boolean): Serv
   return [...groups.values()].map((group) => new Server(group, isLive));
 }
 
-/** A broker's file, not that of a producer or consumer. */
+/** Of Redis: it follows another. */
+export function isReplica(server: Server): boolean {
+  const masters = ["replicaof", "slaveof"].map((name) => server.value(name)?.toLowerCase() ?? "");
+  return masters.some((master) => master !== "" && master !== "no one") || server.value("info.role") === "slave";
+}
+
+/** A broker's file, not that of a producer or consumer, nor that of a controller alone, which has no data. */
 export function isBroker(server: Server): boolean {
+  if (server.value("process.roles")?.trim() === "controller") return false;
   return (
     server.isLive ||
     server.has("node.id", "broker.id", "log.dirs", "log.dir", "listeners", "zookeeper.connect", "process.roles")
@@ -83,6 +90,8 @@ export function isBroker(server: Server): boolean {
 }
 
 export function isConsumer(server: Server): boolean {
+  // A worker of Kafka Connect has a group as well, with other timeouts.
+  if (server.has("offset.storage.topic", "process.roles")) return false;
   return !isBroker(server) && server.has("group.id", "session.timeout.ms", "max.poll.interval.ms", "group.protocol");
 }
 

@@ -1,5 +1,6 @@
 // What running servers and the kernel are asked: a real Redis, a real etcd, and a /proc of files.
 import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer as createWebServer } from "node:http";
 import { createServer } from "node:net";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -93,6 +94,26 @@ describe("a running Redis", () => {
   });
 });
 
+test("a web server in the place of etcd is no etcd, and an address that cannot be read is a note", async () => {
+  const web = createWebServer((request, response) => void response.end("<html>"));
+  await new Promise<void>((resolve) => {
+    web.listen(0, "127.0.0.1", resolve);
+  });
+  const { port } = web.address() as { port: number };
+  const { facts, notes } = await askEtcd(`http://127.0.0.1:${port}`, options);
+  web.close();
+  web.closeAllConnections();
+  expect(facts).toEqual([]);
+  expect(notes).toMatchObject([{ kind: "failed" }]);
+  expect(notes[0]?.message).toContain("nothing of etcd");
+  const { config } = parseConfig("version: 1\n", "snowshed.yaml");
+  const redis = { max: 4, perProcess: 1, processes: 4, servers: ["redis://:100%zz@127.0.0.1:1"] };
+  const asked = await askAll({ ...config, connections: { redis } }, { env: {}, signal: options.signal, sampleMs: 1 });
+  const said = asked.notes.filter(({ kind }) => kind === "failed").map(({ message }) => message);
+  expect(said.join()).toMatch(/^connections\.redis\.servers\.0 could not be asked: it is no address/);
+  expect(said.join()).not.toContain("zz");
+});
+
 test("a running etcd tells its metrics and its status", async () => {
   const { facts, notes } = await askEtcd(etcd.endpoints[0]!, options);
   const values = valuesOf(facts);
@@ -158,6 +179,23 @@ describe("Kafka", () => {
     expect(asked).toMatchObject([{ resources: [{ type: 4, name: "1" }] }, { resources: [{ type: 4, name: "2" }] }]);
     expect(facts.filter(({ name }) => name === "min.insync.replicas")).toHaveLength(2);
     expect(JSON.stringify(facts)).not.toContain("hunter2");
+  });
+
+  test("one that never answers does not keep the others' answers back, and neither does one that was stopped", async () => {
+    const never = new Promise<never>(() => {});
+    const client: KafkaClient = {
+      admin: () => ({
+        connect: () => Promise.resolve(),
+        disconnect: () => never,
+        describeCluster: () => Promise.resolve({ brokers: [{ nodeId: 1 }] }),
+        describeConfigs: () => never,
+      }),
+    };
+    const create = (): Promise<KafkaClient> => Promise.resolve(client);
+    const late = await askKafka(["a:9092"], { ...options, timeoutMs: 50 }, create);
+    expect(late.notes[0]?.message).toContain("no answer within 50 ms");
+    const stopped = await askKafka(["a:9092"], { ...options, signal: AbortSignal.abort(new Error("stopped")) }, create);
+    expect(stopped.notes[0]?.message).toContain("stopped");
   });
 
   test("without a client, or without an answer, it is a failed note", async () => {

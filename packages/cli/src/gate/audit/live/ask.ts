@@ -47,12 +47,17 @@ export async function askAll(
         );
     }
     if (kind === "kafka") {
-      if (addresses.length > 0) readings.push(askKafka(addresses, { path, timeoutMs }, kafka));
+      if (addresses.length > 0) readings.push(askKafka(addresses, { path, timeoutMs, signal }, kafka));
       continue;
     }
     for (const [index, address] of addresses.entries()) {
       const options = { path: [...path, index], timeoutMs, signal };
-      if (!isAddress(address)) readings.push(Promise.resolve(notAsked(path.join("."), "it is no address")));
+      if (!isAddress(address))
+        readings.push(
+          Promise.resolve(
+            notAsked([...path, index].join("."), "it is no address, or has a % that is not written as %25"),
+          ),
+        );
       else if (kind === "redis") readings.push(askRedis(address, options));
       else if (kind === "etcd") readings.push(askEtcd(address, options));
     }
@@ -66,7 +71,14 @@ export async function askAll(
 }
 
 function isAddress(text: string): boolean {
-  return URL.canParse(text.includes("://") ? text : `tcp://${text}`);
+  try {
+    const { username, password } = new URL(text.includes("://") ? text : `tcp://${text}`);
+    // A password with a `%` of its own.
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** `${NAME}` from the environment, so that no password has to be in the file. */

@@ -42,15 +42,17 @@ export async function askEtcd(address: string, { path, timeoutMs, signal }: AskO
     });
   try {
     const metrics = parseMetrics(await ask("/metrics", {}));
+    if (![...metrics.keys()].some((name) => name.startsWith("etcd_"))) {
+      return notAsked(server, "its /metrics has nothing of etcd: is it another server?");
+    }
     const values: Record<string, string | number | undefined> = {};
     for (const name of gauges) values[`metric.${name}`] = metrics.get(name)?.[0]?.value;
     for (const [name, metric] of Object.entries(histograms))
       values[name] = quantile(metrics.get(`${metric}_bucket`) ?? [], 0.99);
     // Older servers have it elsewhere, or not at all.
-    const status = (await ask("/v3/maintenance/status", { method: "POST", body: "{}" }).then(
-      JSON.parse,
-      () => ({}),
-    )) as Status;
+    const status = (await ask("/v3/maintenance/status", { method: "POST", body: "{}" })
+      .then(JSON.parse)
+      .catch(() => ({}))) as Status;
     const errors = Array.isArray(status.errors) ? status.errors.join("; ") : undefined;
     Object.assign(values, {
       "status.version": status.version,

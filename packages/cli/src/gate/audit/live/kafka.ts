@@ -1,6 +1,7 @@
 import type { LiveReading } from "./live-facts.ts";
 import { liveFacts, notAsked } from "./live-facts.ts";
 import type { AskOptions } from "./redis.ts";
+import { withTimeLimit } from "./time-limit.ts";
 
 /** As far as the settings of brokers go, of kafkajs. */
 export interface KafkaAdmin {
@@ -51,21 +52,25 @@ const brokerResource = 4;
 /** Asks the brokers of a cluster for their settings: DescribeConfigs of each. */
 export async function askKafka(
   addresses: readonly string[],
-  { path, timeoutMs }: Omit<AskOptions, "signal">,
+  { path, timeoutMs, signal }: AskOptions,
   create: KafkaFactory = installedKafka,
 ): Promise<LiveReading> {
   const server = `kafka ${addresses.join(", ")}`;
   const client = await create(addresses, timeoutMs);
   if (client === undefined) return notAsked(server, "kafkajs is not installed (npm install kafkajs)");
   const admin = client.admin();
+  const within = <T>(ask: () => Promise<T>): Promise<T> => withTimeLimit(timeoutMs, signal, ask);
   try {
-    await admin.connect();
-    const { brokers } = await admin.describeCluster();
+    // The client tries again by itself, each time as long.
+    const brokers = await within(async () => {
+      await admin.connect();
+      return (await admin.describeCluster()).brokers;
+    });
     const facts = [];
     for (const { nodeId } of brokers) {
       // Each broker answers for itself only.
       const resources = [{ type: brokerResource, name: String(nodeId) }];
-      const described = await admin.describeConfigs({ resources, includeSynonyms: false });
+      const described = await within(() => admin.describeConfigs({ resources, includeSynonyms: false }));
       for (const { resourceName, configEntries } of described.resources) {
         const values = Object.fromEntries(
           configEntries.map(({ configName, configValue }) => [configName, configValue ?? undefined]),
@@ -77,6 +82,7 @@ export async function askKafka(
   } catch (error) {
     return notAsked(server, error);
   } finally {
-    await admin.disconnect().catch(() => {});
+    // One that hangs must not keep the others' answers back.
+    void admin.disconnect().catch(() => {});
   }
 }

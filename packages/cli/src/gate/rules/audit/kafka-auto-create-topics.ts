@@ -18,7 +18,7 @@ export const rule: Rule = defineRule({
   },
   check(context) {
     for (const broker of serversOf(context, "kafka").filter(isBroker)) {
-      if (broker.valueOr("auto.create.topics.enable", "true") !== "true") continue;
+      if (broker.valueOr("auto.create.topics.enable", "true")?.toLowerCase() !== "true") continue;
       context.report({
         ...broker.at("auto.create.topics.enable"),
         message: `${broker.name}: auto.create.topics.enable is true: a misspelt name becomes a topic with the defaults`,

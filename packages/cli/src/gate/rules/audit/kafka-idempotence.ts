@@ -36,7 +36,7 @@ export const rule: Rule = defineRule({
       }
     }
     for (const producer of serversOf(context, "kafka").filter(isProducer)) {
-      if (producer.value("enable.idempotence") !== "false") continue;
+      if (producer.value("enable.idempotence")?.toLowerCase() !== "false") continue;
       context.report({
         ...producer.at("enable.idempotence"),
         message: `${producer.name}: enable.idempotence is false: retries are written twice`,

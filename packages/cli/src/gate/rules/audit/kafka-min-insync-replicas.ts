@@ -37,6 +37,10 @@ export const rule: Rule = defineRule({
         facts: factsOf("kafka", { "broker.id": "1", "min.insync.replicas": "2" }),
       },
       { code: "extends: snowshed:recommended", facts: factsOf("kafka", { "bootstrap.servers": "x" }) },
+      {
+        code: "extends: snowshed:recommended",
+        facts: factsOf("kafka", { "node.id": "1", "process.roles": "controller", "log.dirs": "/x" }),
+      },
     ],
     invalid: [
       {

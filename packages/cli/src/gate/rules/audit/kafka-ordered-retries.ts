@@ -22,7 +22,7 @@ export const rule: Rule = defineRule({
     const isOrdered = workloadsOn(context.config, "kafka").some(({ ordering }) => ordering === "strict");
     for (const producer of serversOf(context, "kafka").filter(isProducer)) {
       const inFlight = wholeNumber(producer.valueOr("max.in.flight.requests.per.connection", "5"));
-      const isIdempotent = producer.valueOr("enable.idempotence", "true") === "true";
+      const isIdempotent = producer.valueOr("enable.idempotence", "true")?.toLowerCase() === "true";
       if (!isOrdered || inFlight === undefined || inFlight <= (isIdempotent ? 5 : 1)) continue;
       const how = isIdempotent ? "with" : "without";
       context.report({

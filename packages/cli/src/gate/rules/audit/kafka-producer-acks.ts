@@ -21,7 +21,7 @@ export const rule: Rule = defineRule({
       const acks = producer.value("acks");
       if (acks !== "0" && acks !== "1") continue;
       const clash =
-        producer.value("enable.idempotence") === "true"
+        producer.value("enable.idempotence")?.toLowerCase() === "true"
           ? ", and with enable.idempotence=true the client does not start"
           : "";
       context.report({

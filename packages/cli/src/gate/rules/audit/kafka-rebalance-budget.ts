@@ -43,6 +43,10 @@ export const rule: Rule = defineRule({
         code: "extends: snowshed:recommended",
         facts: factsOf("kafka", { "group.id": "g", "group.protocol": "consumer" }),
       },
+      {
+        code: "extends: snowshed:recommended",
+        facts: factsOf("kafka", { "group.id": "connect-cluster", "offset.storage.topic": "connect-offsets" }),
+      },
     ],
     invalid: [
       {

@@ -18,7 +18,7 @@ export const rule: Rule = defineRule({
   },
   check(context) {
     for (const broker of serversOf(context, "kafka").filter(isBroker)) {
-      if (broker.value("unclean.leader.election.enable") !== "true") continue;
+      if (broker.value("unclean.leader.election.enable")?.toLowerCase() !== "true") continue;
       context.report({
         ...broker.at("unclean.leader.election.enable"),
         message: `${broker.name}: unclean.leader.election.enable is true: confirmed messages can be lost`,

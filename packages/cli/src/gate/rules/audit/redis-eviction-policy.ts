@@ -26,7 +26,7 @@ export const rule: Rule = defineRule({
     const servers = serversOf(context, "redis");
     if (servers.length === 0) context.skip("maxmemory-policy is not known: no file of Redis is named");
     for (const server of servers) {
-      const policy = server.valueOr("maxmemory-policy", "noeviction");
+      const policy = server.valueOr("maxmemory-policy", "noeviction")?.toLowerCase();
       if (policy === undefined || policy === "noeviction") continue;
       const message = `${server.name}: maxmemory-policy is ${policy}, which can evict what ${claim.name} claims`;
       context.report({ ...server.at("maxmemory-policy"), message });

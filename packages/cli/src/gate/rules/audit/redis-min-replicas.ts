@@ -1,8 +1,8 @@
 import type { Rule } from "../../rule.ts";
 import { defineRule } from "../../rule.ts";
 import { wholeNumber } from "../../audit/amounts.ts";
-import { factsOf } from "../../audit/given-facts.ts";
-import { serversOf } from "../../audit/servers.ts";
+import { factsOf, liveFactsOf } from "../../audit/given-facts.ts";
+import { isReplica, serversOf } from "../../audit/servers.ts";
 import { claims, workloadsOn } from "../../audit/uses.ts";
 
 export const rule: Rule = defineRule({
@@ -26,7 +26,7 @@ export const rule: Rule = defineRule({
       (workload) => workload.write?.wait !== undefined || claims(workload) || workload.consistency === "linearizable",
     );
     if (important === undefined) return;
-    const servers = serversOf(context, "redis").filter((server) => !server.has("replicaof", "slaveof"));
+    const servers = serversOf(context, "redis").filter((server) => !isReplica(server));
     if (servers.length === 0) context.skip("min-replicas-to-write is not known: no file of Redis is named");
     for (const server of servers) {
       const name = server.has("min-slaves-to-write") ? "min-slaves-to-write" : "min-replicas-to-write";
@@ -44,6 +44,11 @@ export const rule: Rule = defineRule({
         facts: factsOf("redis", { "min-replicas-to-write": "1" }),
       },
       {
+        code: 'workloads: { w: { writesPerSecond: 10, ordering: none, consistency: eventual, store: redis-sentinel, write: { command: "SET k v EX 30 NX" } } }',
+        facts: factsOf("redis", { "min-replicas-to-write": "0", replicaof: "10.0.0.1 6379" }),
+        live: liveFactsOf("redis", { "min-replicas-to-write": "0", replicaof: "", "info.role": "slave" }),
+      },
+      {
         code: 'workloads: { w: { writesPerSecond: 10, ordering: none, consistency: eventual, store: redis-sentinel, topology: { replicas: 3 }, write: { command: "SET k v" } } }',
         facts: factsOf("redis", { "min-replicas-to-write": "0" }),
       },
@@ -58,6 +63,11 @@ export const rule: Rule = defineRule({
         code: 'workloads: { w: { writesPerSecond: 10, ordering: none, consistency: eventual, store: redis-sentinel, topology: { replicas: 3 }, write: { command: "SET k v EX 30 NX", wait: { replicas: 3, timeoutMs: 5000, onShortfall: compensate, sameConnection: true } } } }',
         facts: factsOf("redis", { "min-replicas-to-write": "0" }),
         errors: [{ path: "files.redis.0" }],
+      },
+      {
+        code: 'workloads: { w: { writesPerSecond: 10, ordering: none, consistency: eventual, store: redis-sentinel, write: { command: "SET k v EX 30 NX" } } }',
+        live: liveFactsOf("redis", { "min-replicas-to-write": "0", replicaof: "", "info.role": "master" }),
+        errors: [{ path: "connections.redis" }],
       },
     ],
   },

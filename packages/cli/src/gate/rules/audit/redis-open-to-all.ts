@@ -1,6 +1,6 @@
 import type { Rule } from "../../rule.ts";
 import { defineRule } from "../../rule.ts";
-import { factsOf } from "../../audit/given-facts.ts";
+import { factsOf, liveFactsOf } from "../../audit/given-facts.ts";
 import { serversOf } from "../../audit/servers.ts";
 
 export const rule: Rule = defineRule({
@@ -21,8 +21,9 @@ export const rule: Rule = defineRule({
   },
   check(context) {
     for (const server of serversOf(context, "redis")) {
-      const hasUsers = server.has("user", "aclfile") || (server.value("requirepass") ?? "") !== "";
-      if (hasUsers || server.valueOr("protected-mode", "yes") !== "no") continue;
+      // A running server tells of each setting that it has, also of those that are empty.
+      const hasUsers = ["user", "aclfile", "requirepass"].some((name) => (server.value(name) ?? "") !== "");
+      if (hasUsers || server.valueOr("protected-mode", "yes")?.toLowerCase() !== "no") continue;
       const bound = (server.value("bind") ?? "*").split(/\s+/).map((each) => each.replace(/^-/, ""));
       if (!bound.some((each) => each === "*" || each === "0.0.0.0" || each === "::" || each === "::*")) continue;
       context.report({
@@ -51,8 +52,13 @@ export const rule: Rule = defineRule({
       },
       {
         code: "extends: snowshed:recommended",
-        facts: factsOf("redis", { "protected-mode": "no", bind: "0.0.0.0" }),
+        facts: factsOf("redis", { "protected-mode": "NO", bind: "0.0.0.0" }),
         errors: [{ path: "files.redis.0" }],
+      },
+      {
+        code: "extends: snowshed:recommended",
+        live: liveFactsOf("redis", { "protected-mode": "no", bind: "* -::*", aclfile: "", requirepass: "" }),
+        errors: [{ path: "connections.redis" }],
       },
     ],
   },

@@ -29,7 +29,7 @@ export const rule: Rule = defineRule({
       const saves = server.facts.filter(({ name }) => name === "save").map(({ value }) => value);
       // `save ""` takes back what came before it; without any `save` Redis has snapshots by default.
       const isOff = saves.length > 0 && saves.at(-1) === "";
-      if (!isOff || server.valueOr("appendonly", "no") !== "no") continue;
+      if (!isOff || server.valueOr("appendonly", "no")?.toLowerCase() !== "no") continue;
       context.report({
         ...server.at("save"),
         message: `${server.name}: neither appendonly nor save: a restart forgets what ${important.name} wrote`,

@@ -30,10 +30,15 @@ export const rule: Rule = defineRule({
     valid: [
       'workloads: { w: { writesPerSecond: 10, ordering: none, consistency: eventual, store: redis-sentinel, topology: { replicas: 3 }, write: { command: "SET k v EX 30 NX", wait: { replicas: 3, timeoutMs: 5000, onShortfall: compensate, sameConnection: true } } } }',
       'workloads: { w: { writesPerSecond: 10, ordering: none, consistency: eventual, store: redis-sentinel, topology: { replicas: 3 }, write: { command: "SET k v EX 30" } } }',
+      'workloads: { w: { writesPerSecond: 10, ordering: none, consistency: eventual, store: redis-sentinel, write: { command: "SET nx:k nx EX 30" } } }',
     ],
     invalid: [
       {
         code: 'workloads: { w: { writesPerSecond: 10, ordering: none, consistency: eventual, store: redis-sentinel, topology: { replicas: 3 }, write: { command: "SET k v EX 30 NX" } } }',
+        errors: [{ path: "workloads.w.write" }],
+      },
+      {
+        code: 'workloads: { w: { writesPerSecond: 10, ordering: none, consistency: eventual, store: redis-sentinel, write: { command: "SETNX k v" } } }',
         errors: [{ path: "workloads.w.write" }],
       },
     ],
