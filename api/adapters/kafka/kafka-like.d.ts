@@ -66,10 +66,24 @@ export interface PlatformaticFetchResponse {
         }[];
     }[];
 }
+interface BrokerAddress {
+    host: string;
+    port: number;
+}
 export interface PlatformaticConsumerLike {
     readonly memberId: string | null;
     readonly generationId: number;
     readonly assignments: Assignment[] | null;
+    readonly coordinatorId: number | null;
+    readonly currentMetadata: {
+        readonly brokers: Map<number, BrokerAddress>;
+    } | undefined;
+    readonly connections: {
+        getEstablishedConnection(broker: BrokerAddress): {
+            close(): Promise<void>;
+        } | undefined;
+    };
+    isActive(): boolean;
     readonly topics: {
         track(topic: string): boolean;
         untrack(topic: string): boolean;

@@ -1,6 +1,7 @@
 // Three brokers, two members of a group, one store: whatever dies, each event has its effect, and has it once.
+import { Consumer } from "@platformatic/kafka";
 import type { IdempotentProducer, MintedEvent } from "snowshed/kafka";
-import { deduplicated, idempotentProducer } from "snowshed/kafka";
+import { ConsumerRunner, deduplicated, idempotentProducer } from "snowshed/kafka";
 import { expect, test } from "vitest";
 import { platformatic } from "../support/kafka-clients.ts";
 import type { RunningConsumer } from "../support/kafka-workbench.ts";
@@ -66,6 +67,29 @@ test("a broker is killed, and another hangs for longer than sessions last", asyn
   expect(new Set(store.effects).size).toBe(900);
   for (const { runner } of members)
     expect(runner.inspect()).toMatchObject({ state: "running", counts: { deadLetters: 0 } });
+}, 120_000);
+
+test("while the coordinator of a group is away, positions are committed to the next one", async () => {
+  const topic = await topicOf(1);
+  const producer = await producerOf();
+  const options = { clientId: "quiet", bootstrapBrokers: cluster().bootstrap, groupId: groupOf() };
+  // It hears nothing of the coordinator until it has something to commit.
+  const session = { sessionTimeout: 30_000, rebalanceTimeout: 30_000, heartbeatInterval: 20_000 };
+  const client = new Consumer({ ...options, ...session, retryDelay: 50, connectTimeout: 1000 });
+  after(() => client.close(true));
+  const runner = new ConsumerRunner(client, { topics: [topic], handler: () => {}, commitInterval: 50 });
+  await runner.start();
+  after(() => runner.stop({ timeout: 0 }));
+  await send(producer, mintAll(producer, topic, 5, 1));
+  await until(() => runner.inspect().partitions[0]?.committed === 5n, "the first are committed");
+  const id = client.coordinatorId;
+  const coordinator = cluster().brokers.find((broker) => broker.id === id)!;
+  await coordinator.kill();
+  after(() => coordinator.start());
+  await until(() => client.currentMetadata?.brokers.has(id!) === false, "the client knows that it is gone");
+  await send(producer, mintAll(producer, topic, 5, 1));
+  await until(() => runner.inspect().partitions[0]?.committed === 10n, "all are");
+  expect(client.coordinatorId).not.toBe(id);
 }, 120_000);
 
 test("a group whose brokers all hang until it is forgotten comes back, and a send has an end", async () => {

@@ -58,7 +58,7 @@ export class Committer {
       }
       if (positions.length === 0) return;
       const all = positions.map(({ position }) => position);
-      await timeout(() => this.#port.commit(all), longest, { signal: this.#context });
+      await timeout((context) => this.#port.commit(all, context), longest, { signal: this.#context });
       this.commits++;
       for (const { work, position } of positions) work.committed = position.offset;
     } catch (error) {

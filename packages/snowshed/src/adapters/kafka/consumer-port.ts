@@ -1,3 +1,4 @@
+import type { Context } from "../../concurrency/context.ts";
 import type { ConsumedMessage, TopicPartition } from "./message.ts";
 
 /** Where to go on in a partition. */
@@ -15,8 +16,8 @@ export interface Assigned extends TopicPartition {
 export interface ConsumerPort {
   /** Joins the group and delivers until `stop()`. Resolves when it has joined. */
   start(listener: ConsumerListener): Promise<void>;
-  /** Only of partitions that are assigned now. */
-  commit(positions: readonly Position[]): Promise<void>;
+  /** Only of partitions that are assigned now. When `context` ends nobody waits for it any more. */
+  commit(positions: readonly Position[], context: Context): Promise<void>;
   /** Nothing is delivered any more from the moment it is called; resolves when the group has been left. */
   stop(): Promise<void>;
 }

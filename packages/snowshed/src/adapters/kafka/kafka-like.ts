@@ -72,11 +72,23 @@ export interface PlatformaticFetchResponse {
   }[];
 }
 
+/** Of @platformatic/kafka: where a broker is. */
+interface BrokerAddress {
+  host: string;
+  port: number;
+}
+
 /** A `Consumer` of @platformatic/kafka with the classic group protocol. Nothing else may consume with it. */
 export interface PlatformaticConsumerLike {
   readonly memberId: string | null;
   readonly generationId: number;
   readonly assignments: Assignment[] | null;
+  readonly coordinatorId: number | null;
+  readonly currentMetadata: { readonly brokers: Map<number, BrokerAddress> } | undefined;
+  readonly connections: {
+    getEstablishedConnection(broker: BrokerAddress): { close(): Promise<void> } | undefined;
+  };
+  isActive(): boolean;
   readonly topics: { track(topic: string): boolean; untrack(topic: string): boolean };
   joinGroup(options: { protocolsMetadata?: () => Promise<Buffer>; sessionTimeout?: number }): Promise<string>;
   leaveGroup(): Promise<void>;

@@ -1,8 +1,10 @@
 import type { Clock } from "../../clock.ts";
+import type { Context } from "../../concurrency/context.ts";
 import { FatalError } from "../../overload/classified-errors.ts";
 import type { Assigned, ConsumerListener, ConsumerPort, Position } from "./consumer-port.ts";
 import { partitionKey } from "./consumer-port.ts";
 import type { PlatformaticConsumerLike, PlatformaticFetchResponse } from "./kafka-like.ts";
+import { PlatformaticCoordinator } from "./platformatic-coordinator.ts";
 import { messagesOf, nextOffset } from "./platformatic-records.ts";
 
 /** A partition that is assigned. */
@@ -35,6 +37,7 @@ const fromLatest = -1n;
 export class PlatformaticConsumer implements ConsumerPort {
   readonly #client: PlatformaticConsumerLike;
   readonly #settings: Settings;
+  readonly #coordinator: PlatformaticCoordinator;
   #listener: ConsumerListener | null = null;
   #cursors = new Map<string, Cursor>();
   /** Nodes that a fetch is under way to. */
@@ -55,6 +58,7 @@ export class PlatformaticConsumer implements ConsumerPort {
   constructor(client: PlatformaticConsumerLike, settings: Settings) {
     this.#client = client;
     this.#settings = settings;
+    this.#coordinator = new PlatformaticCoordinator(client, settings.topics);
   }
 
   async start(listener: ConsumerListener): Promise<void> {
@@ -63,9 +67,11 @@ export class PlatformaticConsumer implements ConsumerPort {
     const client = this.#client;
     client.on("consumer:group:join", this.#onJoin);
     client.on("consumer:group:rebalance", this.#onRebalance);
+    client.on("consumer:heartbeat:error", this.#onHeartbeatError);
     client.on("error", this.#onError);
     for (const topic of this.#settings.topics) client.topics.track(topic);
     try {
+      await this.#coordinator.findAnew();
       await this.#join();
       if (client.generationId === 0 && !this.#isStopped) {
         const why = 'needs a consumer with the classic group protocol (groupProtocol: "classic", the default)';
@@ -77,14 +83,33 @@ export class PlatformaticConsumer implements ConsumerPort {
     }
   }
 
-  async commit(positions: readonly Position[]): Promise<void> {
+  async commit(positions: readonly Position[], context: Context): Promise<void> {
     const offsets = positions.map(({ topic, partition, offset }) => ({ topic, partition, offset, leaderEpoch: -1 }));
     this.#commits.add(offsets);
+    const stop = context.onAbort(() => {
+      // The client would send it again, behind what is committed later.
+      offsets.length = 0;
+      this.#coordinator.disconnect();
+    });
+    const epoch = this.#epoch;
     try {
       await this.#client.commit({ offsets });
+    } catch (error) {
+      if (epoch === this.#epoch) this.#checkMembership(error);
+      void this.#coordinator.findAnew();
+      throw error;
     } finally {
+      stop();
       this.#commits.delete(offsets);
     }
+  }
+
+  /**
+   * After a commit that the group refuses the client ends its heartbeats and joins by itself. Where that fails it is left without a
+   * membership, tells nobody, and all it commits later is refused.
+   */
+  #checkMembership(error: unknown): void {
+    if (!this.#isStopped && !this.#isAnnounced && !this.#client.isActive()) this.#onError(error);
   }
 
   async stop(): Promise<void> {
@@ -93,6 +118,7 @@ export class PlatformaticConsumer implements ConsumerPort {
     const client = this.#client;
     client.removeListener("consumer:group:join", this.#onJoin);
     client.removeListener("consumer:group:rebalance", this.#onRebalance);
+    client.removeListener("consumer:heartbeat:error", this.#onHeartbeatError);
     client.removeListener("error", this.#onError);
     try {
       await client.leaveGroup();
@@ -118,6 +144,7 @@ export class PlatformaticConsumer implements ConsumerPort {
     if (this.#isStopped) return;
     if (isGraceful) await this.#listener?.onRevoked();
     else this.#listener?.onLost();
+    this.#coordinator.prepare();
   }
 
   #forget(): void {
@@ -127,6 +154,10 @@ export class PlatformaticConsumer implements ConsumerPort {
 
   readonly #onRebalance = (): void => {
     this.#isRebalancing = true;
+  };
+
+  readonly #onHeartbeatError = (): void => {
+    void this.#coordinator.findAnew();
   };
 
   readonly #onJoin = (): void => {
@@ -166,6 +197,7 @@ export class PlatformaticConsumer implements ConsumerPort {
       } catch (error) {
         this.#listener?.onFailure(error, false);
         this.#wantsToJoin = true;
+        await this.#coordinator.findAnew();
         await this.#pause();
       }
     }

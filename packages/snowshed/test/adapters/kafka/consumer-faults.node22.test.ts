@@ -1,7 +1,7 @@
 // Bad luck of a consumer, each kind for itself: what the client, the broker, the store or the handler does at the worst moment.
 import { Admin, Consumer } from "@platformatic/kafka";
 import { ConsumerRunner, deduplicated } from "snowshed/kafka";
-import type { ConsumedMessage, ConsumerRunnerOptions } from "snowshed/kafka";
+import type { ConsumedMessage, ConsumerEvent, ConsumerRunnerOptions } from "snowshed/kafka";
 import type { PostgresDeduplicationOptions } from "snowshed/postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { platformatic } from "../../support/kafka-clients.ts";
@@ -76,6 +76,41 @@ test("a commit that the client makes again after it has joined anew says nothing
   expect((await consumer.listCommittedOffsets({ topics })).get(topic)).toEqual([-1n]);
   consumer.commit = commit;
   for (const release of releases) release();
+}, 60_000);
+
+/** A member that hears of nothing by a heartbeat for a while. */
+function quietConsumer(): Consumer {
+  const options = { clientId: "quiet", bootstrapBrokers: cluster().bootstrap, groupId: groupOf() };
+  const session = { sessionTimeout: 30_000, rebalanceTimeout: 30_000, heartbeatInterval: 20_000 };
+  const client = new Consumer({ ...options, ...session, retryDelay: 50, connectTimeout: 1000 });
+  after(() => client.close(true));
+  return client;
+}
+
+test("a client that is thrown out, and fails to join by itself after a commit, is made a member again", async () => {
+  const topic = await topicOf(1);
+  const producer = await producerOf();
+  const [client, admin] = [quietConsumer(), await adminOf()];
+  const events: string[] = [];
+  const onEvent = ({ type }: ConsumerEvent): unknown => events.push(type);
+  const runner = new ConsumerRunner(client, { topics: [topic], handler: () => {}, commitInterval: 50, onEvent });
+  await runner.start();
+  after(() => runner.stop({ timeout: 0 }));
+  await producer.send(mintAll(producer, topic, 5, 1));
+  await until(() => runner.inspect().partitions[0]?.committed === 5n, "the first are committed");
+  // What the client does after a commit that is refused; the coordinator is away just then.
+  const join = client.joinGroup.bind(client);
+  const failingJoin = async (options: object, callback?: (error: Error) => void): Promise<string> => {
+    if (callback === undefined) return join(options);
+    callback(new Error("no broker says who the coordinator is"));
+    return "";
+  };
+  Object.assign(client, { joinGroup: failingJoin });
+  await admin.removeMembersFromConsumerGroup({ groupId: client.groupId });
+  await producer.send(mintAll(producer, topic, 5, 1));
+  await until(() => runner.inspect().partitions[0]?.committed === 10n, "all are");
+  expect(events).toEqual(["assigned", "client-failed", "lost", "commit-failed", "assigned"]);
+  expect(runner.inspect().counts).toMatchObject({ failedCommits: 1, rebalances: 2 });
 }, 60_000);
 
 test("a client that tells twice of one join has it joined once more, and goes on", async () => {

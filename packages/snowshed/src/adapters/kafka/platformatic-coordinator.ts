@@ -1,0 +1,55 @@
+import type { PlatformaticConsumerLike } from "./kafka-like.ts";
+
+/** Nothing can listen there: to connect fails at once. */
+const nowhere = { host: "127.0.0.1", port: 0 };
+
+/**
+ * Has a client find the coordinator of its group anew. By itself it does so only when a connection to the old one fails or ends:
+ * one that is gone from the cluster, and one that hangs, would be asked for as long as that lasts.
+ *
+ * @internal
+ */
+export class PlatformaticCoordinator {
+  readonly #client: PlatformaticConsumerLike;
+  readonly #topics: readonly string[];
+  #isAsking = false;
+
+  constructor(client: PlatformaticConsumerLike, topics: readonly string[]) {
+    this.#client = client;
+    this.#topics = topics;
+  }
+
+  /** For before a request that the client makes next: it must not be one to a broker that nobody knows. */
+  prepare(): boolean {
+    const { coordinatorId: id, currentMetadata: metadata } = this.#client;
+    if (id === null || metadata === undefined || metadata.brokers.has(id)) return false;
+    // The client looks for the coordinator among the brokers, and remains with it when it is not there. A connection that fails
+    // is what makes it ask who is the coordinator now.
+    metadata.brokers.set(id, nowhere);
+    return true;
+  }
+
+  /** If the one that the client knows is gone. Never rejects. */
+  async findAnew(): Promise<void> {
+    const client = this.#client;
+    if (this.#isAsking || client.coordinatorId === null) return;
+    this.#isAsking = true;
+    try {
+      await client.metadata({ topics: [...this.#topics] });
+      // Before anything else can have the client read its metadata again.
+      if (this.prepare()) await client.listCommittedOffsets({ topics: [] });
+    } catch {
+      // It is the next request of the client that fails then, and it is found anew after that.
+    } finally {
+      this.#isAsking = false;
+    }
+  }
+
+  /** It does not answer: what waits for it fails, and is asked of whoever is the coordinator then. */
+  disconnect(): void {
+    const { coordinatorId: id, currentMetadata: metadata, connections } = this.#client;
+    const broker = metadata?.brokers.get(id ?? -1);
+    const connection = broker === undefined ? undefined : connections.getEstablishedConnection(broker);
+    connection?.close().catch(() => {});
+  }
+}
