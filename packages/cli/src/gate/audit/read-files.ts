@@ -5,7 +5,7 @@ import type { ConfigSource } from "../config/load.ts";
 import type { Fact } from "../facts.ts";
 import type { StageNote } from "../run.ts";
 import { faultSubject } from "./fault-subject.ts";
-import { shownValue } from "./mask.ts";
+import { shownValue } from "../mask.ts";
 import { readCompose } from "./readers/compose.ts";
 import type { Origin } from "./readers/container.ts";
 import { readEtcd } from "./readers/etcd.ts";

@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { composeBytes, kubernetesBytes, redisBytes } from "../../../src/gate/audit/amounts.ts";
 import { holds } from "../../../src/gate/audit/comparison.ts";
-import { shownValue } from "../../../src/gate/audit/mask.ts";
 import { readCompose } from "../../../src/gate/audit/readers/compose.ts";
 import { readEtcd } from "../../../src/gate/audit/readers/etcd.ts";
 import { readKubernetes } from "../../../src/gate/audit/readers/kubernetes.ts";
@@ -13,6 +12,7 @@ import type { Reading } from "../../../src/gate/audit/readers/setting.ts";
 import { readSysctl } from "../../../src/gate/audit/readers/sysctl.ts";
 import { flagsOf, shellWords } from "../../../src/gate/audit/readers/words.ts";
 import type { Fact } from "../../../src/gate/facts.ts";
+import { shownValue } from "../../../src/gate/mask.ts";
 
 const origin = { file: "f.yaml", path: ["files", "compose", 0] };
 
@@ -338,10 +338,18 @@ describe("values", () => {
     ["listener.name.x.sasl.jaas.config", 'PlainLoginModule required username="a" password="hunter2";'],
     ["ssl.keystore.password", "hunter2"],
     ["auth-token", "hunter2"],
+    ["rename-command", "CONFIG hunter2"],
+    ["primaryauth", "hunter2"],
+    ["advertise", "redis://me:a@hunter2@example.org/x"],
     ["discovery", "https://me:hunter2@example.org/x"],
   ])("%s is no value to print", (name, value) => {
     expect(shownValue(name, value)).not.toContain("hunter2");
     expect(shownValue("maxmemory", "1gb")).toBe("1gb");
+  });
+
+  test("what tells two clusters of etcd apart is no password, though it is called a token", () => {
+    expect(shownValue("initial-cluster-token", "blue")).toBe("blue");
+    expect(shownValue("initial-cluster-token", "green")).toBe("green");
   });
 
   test("words and flags as a shell and a program take them", () => {

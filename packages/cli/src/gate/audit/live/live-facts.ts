@@ -1,6 +1,6 @@
 import type { Fact } from "../../facts.ts";
 import type { StageNote } from "../../run.ts";
-import { shownValue } from "../mask.ts";
+import { shownValue } from "../../mask.ts";
 import { serverFact } from "../servers.ts";
 
 /** What was asked of one server, and what of it could not be. */

@@ -1,5 +1,5 @@
 import type { Fact } from "../../facts.ts";
-import { shownValue } from "../mask.ts";
+import { shownValue } from "../../mask.ts";
 import { serverFact, unreadFact } from "../servers.ts";
 import { etcdName, readEtcd } from "./etcd.ts";
 import { readProperties } from "./properties.ts";

@@ -4,7 +4,7 @@ import type { ConfigSource } from "../../config/load.ts";
 import type { Fact } from "../../facts.ts";
 import type { StageNote } from "../../run.ts";
 import { faultSubject } from "../fault-subject.ts";
-import { shownValue } from "../mask.ts";
+import { shownValue } from "../../mask.ts";
 import { serverFact, unreadFact } from "../servers.ts";
 import type { Origin } from "./container.ts";
 import { readRedisConf } from "./redis-conf.ts";
