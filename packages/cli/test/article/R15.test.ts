@@ -99,12 +99,26 @@ describe("R15: what the tree does not say", () => {
     else expect(kinds).not.toContain("conflict");
   });
 
+  test("of the eight paths one has nothing to add", () => {
+    const silent = rows.filter(([high, strict, strong]) => {
+      return conflictsOf(workload(high, strict, strong), recommended).length === 0;
+    });
+    expect(silent.map((row) => row.slice(0, 3))).toEqual([[false, false, false]]);
+  });
+
+  test("a queue is no answer to whoever must read at once what was written", () => {
+    const lock: WorkloadConfig = { ...workload(false, true, true), writesPerSecond: 2000, needs: [...workloadNeeds] };
+    expect(alternativesTo(lock, recommended).map(({ store }) => store)).toEqual(["postgres"]);
+    expect(alternativesTo({ ...lock, writesPerSecond: 90_000 }, recommended)).toEqual([]);
+  });
+
   test("Postgres, NATS JetStream, RabbitMQ and Redis Streams are named where they fit", () => {
     const names = (given: WorkloadConfig): string[] => alternativesTo(given, recommended).map(({ name }) => name);
     const ordered = { ...workload(false, true, false), writesPerSecond: 2000 };
     expect(names(ordered)).toEqual(["Postgres", "NATS JetStream", "Redis Streams", "Kafka"]);
     expect(names({ ...ordered, needs: ["work-queue", "priority"] })).toContain("RabbitMQ");
     expect(names({ ...ordered, writesPerSecond: 90_000 })).toEqual(["NATS JetStream", "Redis Streams", "Kafka"]);
+    expect(names({ ...ordered, consistency: "linearizable" })).toEqual(["Postgres"]);
     expect(names(workload(false, false, false))).toEqual([]);
     expect(names(workload(true, false, false))).toEqual([]);
   });

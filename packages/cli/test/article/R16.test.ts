@@ -1,4 +1,4 @@
-// Chapter 5: "the boundary of consistency must be declared": SET … EX 30 NX, then WAIT 3 5000, checked before a release, and what
+// Chapter 5: "the boundary of consistency must be declared": SET order_status processing EX 300 NX, then WAIT 3 5000, checked before a release, and what
 // the check is about shown on a real Redis.
 import { writeFileSync } from "node:fs";
 import path from "node:path";
@@ -20,7 +20,7 @@ const articleWait = "replicas: 3, timeoutMs: 5000, onShortfall: compensate, same
 
 /** The rules of the boundary that block, by the article's own numbers. */
 async function blockedBy({
-  command = "SET order_status processing EX 30 NX",
+  command = "SET order_status processing EX 300 NX",
   wait = articleWait,
   replicas = 3,
   consistency = "eventual",
@@ -82,7 +82,7 @@ describe("R16: what is checked is true of a real Redis with one replica", () => 
     const { default: ioredis } = await import("ioredis");
     const client = new ioredis.Redis(master.port, "127.0.0.1");
     try {
-      expect(await client.set("order_status", "processing", "EX", 30, "NX")).toBe("OK");
+      expect(await client.set("order_status", "processing", "EX", 300, "NX")).toBe("OK");
       expect(await client.wait(1, 5000)).toBe(1);
       expect(await client.wait(2, 50)).toBe(1);
       expect(await client.get("order_status")).toBe("processing");

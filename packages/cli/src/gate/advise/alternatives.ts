@@ -23,7 +23,7 @@ const rabbitWrites = 20_000;
 /** etcd refuses larger requests: --max-request-bytes. */
 export const etcdRequestBytes: number = 1.5 * 1024 * 1024;
 
-/** Where two of the answers ask for what no leaf, or not this one, gives. Of the eight paths six say something. */
+/** Where two of the answers ask for what no leaf, or not this one, gives. Of the eight paths all but one say something. */
 export function conflictsOf(workload: WorkloadConfig, preset: Preset): readonly Conflict[] {
   const { leaf } = adviseOn(workload, preset);
   const strict = workload.ordering === "strict";
@@ -62,6 +62,7 @@ export function alternativesTo(workload: WorkloadConfig, preset: Preset): readon
   const { writesPerSecond, ordering, orderingScope, consistency, needs = [] } = workload;
   const strict = ordering === "strict";
   const asks = (...names: WorkloadNeed[]): boolean => names.some((name) => needs.includes(name));
+  // What is asked to be linearizable is not had from a queue, nor from a replica that may lag: of these Postgres alone.
   const found: (Omit<Alternative, "name"> | false)[] = [
     writesPerSecond <= postgresWrites &&
       (asks("transactions") || strict || consistency === "linearizable") && {
@@ -69,11 +70,13 @@ export function alternativesTo(workload: WorkloadConfig, preset: Preset): readon
         reason: `up to about ${postgresWrites} writes per second it gives transactions, an outbox, a total order and advisory locks with one server that is often there already`,
       },
     writesPerSecond <= jetStreamWrites &&
+      consistency === "eventual" &&
       (strict || asks("work-queue", "replay", "fan-out", "watch")) && {
         store: "nats",
         reason: "order and replay for each subject, work queues and a key-value store with little to operate",
       },
     writesPerSecond <= rabbitWrites &&
+      consistency === "eventual" &&
       asks("routing", "priority", "work-queue") && {
         store: "rabbitmq",
         reason: "routing, priorities and an acknowledgement for each message",
