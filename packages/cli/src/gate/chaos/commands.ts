@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { exitCode, exitCodeOfSignal } from "../../exit-code.ts";
 import type { Io } from "../../io.ts";
 import type { Notes } from "../../notes.ts";
+import { describeSystemError, systemCode } from "../../system-error.ts";
 import { UsageError } from "../../usage-error.ts";
 import { ConfigError } from "../config/config-error.ts";
 import { loadConfig } from "../config/load.ts";
@@ -13,6 +14,7 @@ import { planText } from "./plan-text.ts";
 import { reasonOf } from "./probes/probe.ts";
 import { chosen, planned } from "./stage.ts";
 import { AllowList, ChaosRefusal, endpointText, toEndpoint } from "./targets.ts";
+import { ProxyError } from "./toxics.ts";
 import { ToxiproxyApi } from "./toxiproxy-api.ts";
 
 /** `chaos plan`: what each experiment would do. Nothing is injected; servers may be asked who leads. */
@@ -89,8 +91,8 @@ export async function runProxy(
   notes: Notes,
 ): Promise<number> {
   const signal = io.interrupt ?? new AbortController().signal;
+  const api = new ToxiproxyApi(new AllowList(options.allow));
   try {
-    const api = new ToxiproxyApi(new AllowList(options.allow));
     const { port, host } = await api.listen(toEndpoint(options.listen, "--listen"));
     for (const text of options.proxies) {
       const [, name, listen, upstream] = /^([\w.-]+)=([^=,]+),([^=,]+)$/.exec(text) ?? [];
@@ -101,11 +103,13 @@ export async function runProxy(
     }
     await notes.say(`Toxiproxy's API at http://${endpointText({ host, port })}`);
     if (!signal.aborted) await once(signal, "abort");
-    await api.close();
     return exitCodeOfSignal(signal.reason);
   } catch (error) {
-    if (error instanceof ChaosRefusal) throw new UsageError(error.message);
+    if (error instanceof ChaosRefusal || error instanceof ProxyError) throw new UsageError(error.message);
+    if (systemCode(error) !== "") throw new UsageError(`cannot listen: ${describeSystemError(error)}`);
     throw error;
+  } finally {
+    await api.close();
   }
 }
 

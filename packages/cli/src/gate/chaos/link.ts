@@ -23,6 +23,8 @@ export class Link {
   readonly #toxics: () => readonly Toxic[];
   readonly #waiting: Piece[] = [];
   #size = 0;
+  /** The limit of bytes that counts, by its name, and how many have passed since it does. */
+  #limit: string | undefined;
   #sent = 0;
   #timer: NodeJS.Timeout | undefined;
   #isFull = false;
@@ -41,7 +43,16 @@ export class Link {
     });
   }
 
-  /** Sends what may go now. Called again when toxics have changed. */
+  /** The toxics are others now: what a slice or the bandwidth still waited for is over. */
+  changed(): void {
+    this.#notBefore = 0;
+    const limit = this.#toxics().find(({ type }) => type === "limit_data")?.name;
+    if (limit !== this.#limit) this.#sent = 0;
+    this.#limit = limit;
+    this.pump();
+  }
+
+  /** Sends what may go now. */
   pump(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

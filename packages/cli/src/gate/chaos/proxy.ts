@@ -19,6 +19,14 @@ interface Connection {
   end(): void;
 }
 
+/** A client that is let through later, or reset; the kernel has made its connection already. */
+interface Waiting {
+  readonly client: Socket;
+  readonly drawn: Map<string, boolean>;
+  readonly since: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
 /**
  * A TCP proxy in this process that delays, holds and breaks what passes through it. It loses no byte in the middle of a
  * connection: what it holds goes on when the fault is over, or the connection is reset.
@@ -29,6 +37,7 @@ export class FaultProxy {
   #port: number;
   #listener: Server | null = null;
   readonly #connections = new Set<Connection>();
+  readonly #waiting = new Set<Waiting>();
   readonly #toxics = new Map<string, Toxic>();
 
   /** Port 0: a free one, known once it has started. */
@@ -74,6 +83,11 @@ export class FaultProxy {
     const listener = this.#listener;
     this.#listener = null;
     for (const connection of this.#connections) connection.end();
+    for (const { client, timer } of this.#waiting) {
+      clearTimeout(timer);
+      client.resetAndDestroy();
+    }
+    this.#waiting.clear();
     if (listener === null) return;
     listener.close();
     await once(listener, "close");
@@ -87,7 +101,20 @@ export class FaultProxy {
   }
 
   replace(toxic: Toxic): void {
+    const before = this.#toxics.get(toxic.name);
     this.#toxics.set(toxic.name, toxic);
+    // Another share is drawn anew, also for the connections that are there.
+    if (before !== undefined && before.toxicity !== toxic.toxicity) {
+      for (const connection of this.#connections) {
+        const had = connection.drawn.get(toxic.name) ?? false;
+        const has = Math.random() < toxic.toxicity;
+        const isKept = !had || has;
+        if (!isKept && this.#isEndedBy(connection, [before])) connection.end();
+        connection.drawn.set(toxic.name, has);
+        if (!isKept) this.#change(connection);
+      }
+      for (const { drawn } of this.#waiting) drawn.delete(toxic.name);
+    }
     this.#apply(toxic);
   }
 
@@ -110,19 +137,31 @@ export class FaultProxy {
   }
 
   #accept(client: Socket): void {
-    const toxics = this.toxics;
-    const drawn = new Map<string, boolean>();
-    const has = (type: string): Toxic | undefined =>
-      toxics.find((toxic) => toxic.type === type && isDrawn(drawn, toxic));
-    const reset = has("reset_peer");
     client.on("error", () => {});
-    if (reset !== undefined) {
-      setTimeout(() => client.resetAndDestroy(), reset.attributes["timeout"]).unref();
+    this.#admit({ client, drawn: new Map(), since: performance.now(), timer: undefined });
+  }
+
+  /** Lets a client through, now or later, or resets it. Asked again when the toxics have changed. */
+  #admit(waiting: Waiting): void {
+    const { client, drawn, since } = waiting;
+    clearTimeout(waiting.timer);
+    this.#waiting.delete(waiting);
+    const has = (type: string): Toxic | undefined =>
+      this.toxics.find((toxic) => toxic.type === type && isDrawn(drawn, toxic));
+    const reset = has("reset_peer")?.attributes["timeout"];
+    const wait = reset ?? has("connect_latency")?.attributes["latency"] ?? 0;
+    const left = since + wait - performance.now();
+    const go = (): void => {
+      this.#waiting.delete(waiting);
+      if (reset !== undefined) client.resetAndDestroy();
+      else this.#join(client, drawn);
+    };
+    if (left <= 0) {
+      go();
       return;
     }
-    const wait = has("connect_latency")?.attributes["latency"] ?? 0;
-    if (wait === 0) this.#join(client, drawn);
-    else setTimeout(() => this.#join(client, drawn), wait).unref();
+    waiting.timer = setTimeout(go, left).unref();
+    this.#waiting.add(waiting);
   }
 
   #join(client: Socket, drawn: Map<string, boolean>): void {
@@ -174,38 +213,58 @@ export class FaultProxy {
   #apply(toxic: Toxic): void {
     for (const connection of this.#connections) {
       if (!isDrawn(connection.drawn, toxic)) continue;
-      if (toxic.type === "reset_peer") {
-        setTimeout(() => connection.end(), toxic.attributes["timeout"]).unref();
-      } else if (toxic.type === "half_open") {
+      if (toxic.type === "reset_peer") this.#endLater(connection, toxic);
+      else if (toxic.type === "half_open") {
         connection.isBroken = true;
         connection.up.stop();
         connection.server.destroy();
       } else if (toxic.type === "timeout") this.#closeLater(connection, toxic);
-      connection.up.pump();
-      connection.down.pump();
+      this.#change(connection);
     }
+    this.#admitAll();
   }
 
   #closeLater(connection: Connection, toxic: Toxic): void {
-    const after = toxic.attributes["timeout"]!;
-    if (after > 0 && isDrawn(connection.drawn, toxic)) setTimeout(() => connection.end(), after).unref();
+    if (toxic.attributes["timeout"]! > 0 && isDrawn(connection.drawn, toxic)) this.#endLater(connection, toxic);
+  }
+
+  /** Unless it has been taken back, or changed, by then. */
+  #endLater(connection: Connection, toxic: Toxic): void {
+    const end = (): void => {
+      if (this.#toxics.get(toxic.name) === toxic) connection.end();
+    };
+    setTimeout(end, toxic.attributes["timeout"]).unref();
   }
 
   #heal(gone: readonly Toxic[]): void {
     for (const connection of this.#connections) {
-      // Without a time, Toxiproxy's own drops what came meanwhile. Here the connection ends instead.
-      const isKilled = gone.some(
-        ({ name, type, attributes }) =>
-          (connection.drawn.get(name) ?? false) &&
-          (type === "timeout" || (type === "black_hole" && attributes["kill"]! > 0)),
-      );
-      if (isKilled || connection.isBroken) connection.end();
-      else {
-        connection.up.pump();
-        connection.down.pump();
-      }
+      if (this.#isEndedBy(connection, gone)) connection.end();
+      for (const { name } of gone) connection.drawn.delete(name);
+      this.#change(connection);
     }
-    for (const { drawn } of this.#connections) for (const { name } of gone) drawn.delete(name);
+    for (const { drawn } of this.#waiting) for (const { name } of gone) drawn.delete(name);
+    this.#admitAll();
+  }
+
+  #admitAll(): void {
+    // Of those that are there now: who goes on waiting is put back.
+    const all = [...this.#waiting];
+    for (const waiting of all) this.#admit(waiting);
+  }
+
+  /** Whether a connection cannot go on without these toxics. */
+  #isEndedBy({ drawn, isBroken }: Connection, gone: readonly Toxic[]): boolean {
+    // Without a time, Toxiproxy's own drops what came meanwhile. Here the connection ends instead.
+    const isKilled = gone.some(
+      ({ name, type, attributes }) =>
+        (drawn.get(name) ?? false) && (type === "timeout" || (type === "black_hole" && attributes["kill"]! > 0)),
+    );
+    return isKilled || isBroken;
+  }
+
+  #change({ up, down }: Connection): void {
+    up.changed();
+    down.changed();
   }
 }
 

@@ -69,7 +69,9 @@ export function toToxic(input: unknown, before?: Toxic): Toxic {
   if (stream !== "upstream" && stream !== "downstream") {
     throw new ProxyError("stream was invalid, can be either upstream or downstream", 400);
   }
-  const name = before?.name ?? given["name"] ?? `${type}_${stream}`;
+  // Clients that leave it out send an empty one.
+  const own = given["name"] === "" ? undefined : given["name"];
+  const name = before?.name ?? own ?? `${type}_${stream}`;
   if (!isName(name)) throw new ProxyError("bad request body: name", 400);
   const toxicity = given["toxicity"] ?? before?.toxicity ?? 1;
   if (typeof toxicity !== "number" || !(toxicity >= 0 && toxicity <= 1)) {

@@ -18,11 +18,18 @@ interface Answer {
   readonly body?: unknown;
 }
 
+function failed(error: unknown): { readonly status: number; readonly body: { readonly error: string } } {
+  const status = error instanceof ProxyError ? error.status : error instanceof ChaosRefusal ? 403 : 500;
+  return { status, body: Object.assign({ error: error instanceof Error ? error.message : String(error) }, { status }) };
+}
+
 /** Fault proxies with the HTTP API of Toxiproxy, so that its clients work with them. On loopback only. */
 export class ToxiproxyApi {
   readonly #allowed: AllowList;
   readonly #proxies = new Map<string, FaultProxy>();
   readonly #server: Server;
+  /** The last change. */
+  #last: Promise<unknown> = Promise.resolve();
 
   /** What the proxies may stand in front of is in `allowed`. */
   constructor(allowed: AllowList) {
@@ -52,8 +59,7 @@ export class ToxiproxyApi {
   }
 
   async create(name: string, listen: Endpoint, upstream: Endpoint, isEnabled = true): Promise<FaultProxy> {
-    this.#allowed.endpoint(upstream);
-    if (!isLoopback(listen.host)) throw new ProxyError("listen must be an address of loopback", 403);
+    this.#check(listen, upstream);
     if (this.#proxies.has(name)) throw new ProxyError("proxy already exists", 409);
     if (this.#proxies.size >= mostProxies) throw new ProxyError(`there are ${mostProxies} proxies already`, 409);
     const proxy = new FaultProxy(listen, upstream);
@@ -68,13 +74,17 @@ export class ToxiproxyApi {
     return proxy;
   }
 
+  #check(listen: Endpoint, upstream: Endpoint): void {
+    this.#allowed.endpoint(upstream);
+    if (!isLoopback(listen.host)) throw new ProxyError("listen must be an address of loopback", 403);
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let answer: Answer;
     try {
       answer = await this.#answer(request);
     } catch (error) {
-      const status = error instanceof ProxyError ? error.status : error instanceof ChaosRefusal ? 403 : 500;
-      answer = { status, body: { error: error instanceof Error ? error.message : String(error), status } };
+      answer = failed(error);
     }
     if (!request.complete) response.setHeader("connection", "close");
     if (answer.body === undefined) response.writeHead(answer.status).end();
@@ -82,13 +92,22 @@ export class ToxiproxyApi {
   }
 
   async #answer(request: IncomingMessage): Promise<Answer> {
-    const { "user-agent": agent = "", host = "" } = request.headers;
+    const { "user-agent": agent = "", host = "", origin, "sec-fetch-site": site } = request.headers;
     // A page in a browser of this machine can send requests here, also under a name that it lets point here.
     const isNamed = isLoopback(host.replace(/:\d+$/, "").replaceAll(/[[\]]/g, ""));
-    if (agent.startsWith("Mozilla/") || !isNamed) throw new ProxyError("not for browsers", 403);
+    const isPage = agent.startsWith("Mozilla/") || origin !== undefined || site !== undefined;
+    if (isPage || !isNamed) throw new ProxyError("not for browsers", 403);
     const method = request.method ?? "GET";
     const [first = "", ...names] = (request.url ?? "").replace(/\?.*$/, "").split("/").slice(1).map(decode);
-    const body = method === "GET" || method === "DELETE" ? undefined : await readBody(request);
+    if (method === "GET") return this.#route(method, first, names, undefined);
+    const body = method === "DELETE" ? undefined : await readBody(request);
+    // One change after the other: two that start the same proxy at once would want its port twice.
+    const answer = this.#last.then(() => this.#route(method, first, names, body));
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+
+  async #route(method: string, first: string, names: readonly string[], body: unknown): Promise<Answer> {
     if (names.length === 0) return this.#collection(method, first, body);
     if (first !== "proxies") throw new ProxyError("404 page not found", 404);
     const [name = "", kind, toxic] = names;
@@ -105,12 +124,8 @@ export class ToxiproxyApi {
         return { status: 200, body: Object.fromEntries([...this.#proxies].map(([name]) => [name, this.#shown(name)])) };
       case "POST /proxies":
         return { status: 201, body: await this.#add(body) };
-      case "POST /populate": {
-        const list = Array.isArray(body) ? (body as readonly unknown[]) : [body];
-        const proxies: object[] = [];
-        for (const each of list) proxies.push(await this.#populate(each));
-        return { status: 201, body: { proxies } };
-      }
+      case "POST /populate":
+        return this.#populate(Array.isArray(body) ? (body as readonly unknown[]) : [body]);
       case "POST /reset":
         for (const proxy of this.#proxies.values()) {
           await proxy.start();
@@ -131,21 +146,31 @@ export class ToxiproxyApi {
       return { status: 204 };
     }
     if (method !== "POST" && method !== "PATCH") throw notThere(true);
-    const given = objectOf(body);
-    const listen = given["listen"] ?? proxy.listen;
-    const upstream = given["upstream"] ?? endpointText(proxy.upstream);
-    const isEnabled = given["enabled"] ?? proxy.isEnabled;
-    if (listen !== proxy.listen || upstream !== endpointText(proxy.upstream)) {
-      const [to, from] = [toEndpoint(upstream, "upstream"), toEndpoint(listen, "listen")];
-      this.#allowed.endpoint(to);
-      const toxics = proxy.toxics;
-      this.#proxies.delete(name);
-      await proxy.stop();
-      const made = await this.create(name, from, to, isEnabled !== false);
-      for (const toxic of toxics) made.add(toxic);
-    } else if (isEnabled === false) await proxy.stop();
-    else await proxy.start();
+    const { listen, upstream, enabled } = objectOf(body);
+    const from = endpointOf(listen ?? proxy.listen, "listen");
+    const to = endpointOf(upstream ?? endpointText(proxy.upstream), "upstream");
+    const isEnabled = (enabled ?? proxy.isEnabled) !== false;
+    if (!isSame(proxy, from, to)) await this.#move(name, from, to, isEnabled);
+    else if (isEnabled) await proxy.start();
+    else await proxy.stop();
     return { status: 200, body: this.#shown(name) };
+  }
+
+  /** Where it cannot be, it stays as it was. */
+  async #move(name: string, listen: Endpoint, upstream: Endpoint, isEnabled: boolean): Promise<void> {
+    this.#check(listen, upstream);
+    const before = this.proxy(name);
+    const wasEnabled = before.isEnabled;
+    const made = new FaultProxy(listen, upstream);
+    for (const toxic of before.toxics) made.add(toxic);
+    await before.stop();
+    try {
+      if (isEnabled) await made.start();
+    } catch (error) {
+      if (wasEnabled) await before.start();
+      throw error;
+    }
+    this.#proxies.set(name, made);
   }
 
   #toxics(method: string, proxy: FaultProxy, name: string | undefined, body: unknown): Answer {
@@ -170,33 +195,57 @@ export class ToxiproxyApi {
 
   async #add(body: unknown): Promise<object> {
     const given = objectOf(body);
-    const { name, upstream, listen = "127.0.0.1:0", enabled = true } = given;
-    for (const [field, value] of [
-      ["name", name],
-      ["upstream", upstream],
-    ] as const) {
-      if (value === undefined || value === "") throw new ProxyError(`missing required field: ${field}`, 400);
-    }
+    checkFields(given, "");
+    const { name, upstream, listen, enabled = true } = given;
     if (!isName(name)) throw new ProxyError("bad request body: name", 400);
-    await this.create(name, endpointOf(listen, "listen"), endpointOf(upstream, "upstream"), enabled !== false);
+    // Clients that leave it out send an empty one.
+    const from = endpointOf(listen === "" || listen === undefined ? "127.0.0.1:0" : listen, "listen");
+    await this.create(name, from, endpointOf(upstream, "upstream"), enabled !== false);
     return this.#shown(name);
   }
 
-  /** One that is the same already is left as it is. */
-  async #populate(body: unknown): Promise<object> {
-    const { name, upstream, listen } = objectOf(body);
+  /** Those that are the same already are left as they are. */
+  async #populate(list: readonly unknown[]): Promise<Answer> {
+    for (const [index, each] of list.entries()) checkFields(objectOf(each), ` at proxy ${index + 1}`);
+    const proxies: object[] = [];
+    try {
+      for (const each of list) proxies.push(await this.#ensure(objectOf(each)));
+      return { status: 201, body: { proxies } };
+    } catch (error) {
+      const { status, body } = failed(error);
+      return { status, body: { ...body, proxies } };
+    }
+  }
+
+  async #ensure(given: Readonly<Record<string, unknown>>): Promise<object> {
+    const { name, upstream, listen } = given;
     const before = typeof name === "string" ? this.#proxies.get(name) : undefined;
-    if (before !== undefined) {
-      if (before.listen === listen && endpointText(before.upstream) === upstream) return this.#shown(name as string);
+    if (before === undefined) return this.#add(given);
+    const to = endpointOf(upstream, "upstream");
+    const from = endpointOf(listen === "" || listen === undefined ? before.listen : listen, "listen");
+    if (!isSame(before, from, to)) {
+      this.#check(from, to);
       this.#proxies.delete(name as string);
       await before.stop();
+      return this.#add(given);
     }
-    return this.#add(body);
+    return this.#shown(name as string);
   }
 
   #shown(name: string): object {
     const { listen, upstream, isEnabled, toxics } = this.proxy(name);
     return { name, listen, upstream: endpointText(upstream), enabled: isEnabled, toxics };
+  }
+}
+
+function isSame(proxy: FaultProxy, listen: Endpoint, upstream: Endpoint): boolean {
+  return proxy.listen === endpointText(listen) && endpointText(proxy.upstream) === endpointText(upstream);
+}
+
+function checkFields(given: Readonly<Record<string, unknown>>, where: string): void {
+  for (const field of ["name", "upstream"]) {
+    const value = given[field];
+    if (value === undefined || value === "") throw new ProxyError(`missing required field: ${field}${where}`, 400);
   }
 }
 
