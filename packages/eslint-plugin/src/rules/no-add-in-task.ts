@@ -4,31 +4,36 @@ import { callsOn, placeOf } from "../library/places.ts";
 import type { Rule, SourceCode } from "../rule.ts";
 import { defineRule } from "../rule.ts";
 import type { CallExpression, FunctionNode, Node } from "../syntax/nodes.ts";
-import { functionAround, isDropped, isFunction, methodCall, parentOf, walkBody, wrapped } from "../syntax/tree.ts";
+import { functionAround, isFunction, isLeftAlone, methodCall, walkBody, wrapped } from "../syntax/tree.ts";
 
 export const noAddInTask: Rule = defineRule("no-add-in-task", {
   description: "Count work before it is started, not inside it",
   messages: {
     late: "`{{name}}.wait()` may look before this runs, and find 0: call `add()` before the work is started, or start it with `{{name}}.go()`.",
+    lateGo:
+      "`{{name}}.wait()` may have looked before this runs, and found nothing to wait for: call `go()` before, and wait inside of the task.",
   },
   create(context) {
     const { sourceCode } = context;
     return {
       CallExpression(node: CallExpression) {
         const method = methodCall(node);
-        if (method?.name !== "add" || kindOf(method.object, sourceCode) !== "WaitGroup") return;
+        if (method === undefined || !["add", "go", "tryGo"].includes(method.name)) return;
+        const kind = kindOf(method.object, sourceCode);
+        const isAdd = method.name === "add";
+        if (kind !== "WaitGroup" && (kind !== "Group" || isAdd)) return;
         const task = functionAround(node);
         const place = placeOf(method.object, sourceCode);
         if (!isFunction(task) || place === undefined) return;
-        const adds = callsOn(place, ["add"]);
+        const adds = callsOn(place, isAdd ? ["add"] : ["add", "go", "tryGo"]);
         const waits = callsOn(place, ["wait"]);
         for (const start of startsOf(task, node, sourceCode)) {
           const around = functionAround(start);
           const isIn = (call: Node): boolean => functionAround(call) === around;
-          // A count that the starter holds meanwhile keeps wait() from ending early.
+          // A count that the starter holds meanwhile, or another task, keeps wait() from ending early.
           if (adds.some(isIn)) continue;
           if (!waits.some((wait) => isIn(wait) && wait.range[0] > start.range[0])) continue;
-          return context.report({ node, messageId: "late", data: { name: place.name } });
+          return context.report({ node, messageId: isAdd ? "late" : "lateGo", data: { name: place.name } });
         }
       },
     };
@@ -60,15 +65,4 @@ function awaitsBefore(task: FunctionNode, add: Node, source: SourceCode): boolea
     found ||= pauses && node.range[0] < add.range[0];
   });
   return found;
-}
-
-/** Nobody waits for it: a statement, with or without `void`, also at the end of a chain of `then`. */
-function isLeftAlone(call: Node): boolean {
-  if (isDropped(call)) return true;
-  const parent = parentOf(call);
-  if (parent.type === "UnaryExpression" && parent.operator === "void") return true;
-  if (parent.type !== "MemberExpression") return false;
-  const next = parentOf(parent);
-  const name = methodCall(next)?.name;
-  return (name === "then" || name === "catch" || name === "finally") && isLeftAlone(next);
 }

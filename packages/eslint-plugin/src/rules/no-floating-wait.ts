@@ -1,10 +1,12 @@
 import type { Kind } from "../library/classes.ts";
 import { kindOf } from "../library/kinds.ts";
+import type { Place } from "../library/places.ts";
+import { callsOn, escapes, placeOf } from "../library/places.ts";
 import type { Fixer, Rule, SourceCode } from "../rule.ts";
 import { defineRule } from "../rule.ts";
 import { libraryName } from "../syntax/bindings.ts";
-import type { CallExpression } from "../syntax/nodes.ts";
-import { functionAround, isDropped, isFunction, methodCall } from "../syntax/tree.ts";
+import type { CallExpression, Node, VariableDeclarator } from "../syntax/nodes.ts";
+import { functionAround, isDropped, isFunction, methodCall, parentOf, unwrap } from "../syntax/tree.ts";
 
 const waits: ReadonlyMap<Kind, readonly string[]> = new Map<Kind, readonly string[]>([
   ["Channel", ["receive", "send"]],
@@ -30,6 +32,8 @@ export const noFloatingWait: Rule = defineRule("no-floating-wait", {
   description: "Await what waits: groups, semaphores, channels, quotas, loops, batches, retries",
   messages: {
     floating: "The code goes on without waiting for `{{call}}`, and its failure is lost: await it, or say `void`.",
+    neverAwaited:
+      "Nobody waits for `{{name}}`, so nobody knows when its tasks have ended: `await {{name}}.wait()`{{or}}.",
     notIterated: "`mapConcurrent()` starts nothing until it is iterated: use `for await`, or `forEachConcurrent()`.",
     addAwait: "Await it.",
   },
@@ -46,6 +50,14 @@ export const noFloatingWait: Rule = defineRule("no-floating-wait", {
         const fix = { messageId: "addAwait", fix: (fixer: Fixer) => fixer.insertTextBefore(node, "await ") };
         context.report({ node, messageId: "floating", data: { call: called }, suggest: mayAwait ? [fix] : [] });
       },
+      VariableDeclarator(node: VariableDeclarator) {
+        if (node.init === null || unwrap(node.init).type !== "NewExpression") return;
+        const kind = kindOf(node.init, sourceCode);
+        const place = kind === "Group" || kind === "WaitGroup" ? placeOf(node.id, sourceCode) : undefined;
+        if (place === undefined || !isNeverAwaited(node, place)) return;
+        const or = kind === "Group" ? ", or make it with `await using`" : "";
+        context.report({ node: node.init, messageId: "neverAwaited", data: { name: place.name, or } });
+      },
     };
   },
 });
@@ -58,4 +70,28 @@ function waitingCall(node: CallExpression, source: SourceCode): string | undefin
   if (method === undefined || ![...waits.values()].some((names) => names.includes(method.name))) return undefined;
   const kind = kindOf(method.object, source);
   return kind !== undefined && waits.get(kind)?.includes(method.name) ? `${source.getText(node.callee)}()` : undefined;
+}
+
+/** A group of one call of a function, in which tasks are started and nothing else is done. */
+function isNeverAwaited({ parent }: VariableDeclarator, place: Place): boolean {
+  if (parent.type === "VariableDeclaration" && parent.kind.endsWith("using")) return false;
+  // That of a module may be meant to live as long as the process.
+  if (place.owner === undefined || !isFunction(place.owner) || escapes(place)) return false;
+  const started = callsOn(place, ["go", "tryGo"]);
+  const counted = callsOn(place, ["add", "done"]);
+  // Who keeps what go() returns may wait for each task.
+  return (
+    started.length > 0 &&
+    started.every((call) => isUnused(call)) &&
+    started.length + counted.length === place.uses.length
+  );
+}
+
+/** Dropped where it stands, or by `forEach()`. */
+function isUnused(call: Node): boolean {
+  if (isDropped(call)) return true;
+  const callback = parentOf(call);
+  if (callback.type !== "ArrowFunctionExpression") return false;
+  const loop = parentOf(callback);
+  return methodCall(loop)?.name === "forEach" && isDropped(loop);
 }

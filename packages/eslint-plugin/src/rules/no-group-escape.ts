@@ -1,3 +1,4 @@
+import { isLater } from "../library/joins.ts";
 import { kindOf } from "../library/kinds.ts";
 import { callsOn, placeOf } from "../library/places.ts";
 import type { Place } from "../library/places.ts";
@@ -7,8 +8,10 @@ import { findVariable } from "../syntax/bindings.ts";
 import type { CallExpression, Node, VariableDeclarator } from "../syntax/nodes.ts";
 import {
   functionAround,
+  isDropped,
   isFunction,
   isInside,
+  isLeftAlone,
   keyName,
   methodCall,
   parentOf,
@@ -36,7 +39,7 @@ export const noGroupEscape: Rule = defineRule("no-group-escape", {
         if (method.object.type !== "Identifier" || kindOf(method.object, sourceCode) !== "Group") return;
         const place = placeOf(method.object, sourceCode);
         if (place === undefined || isExpectedToFail(node)) return;
-        if (!callsOn(place, ["wait"]).some((wait) => isOver(wait, node))) return;
+        if (!callsOn(place, ["wait"]).some((wait) => isOver(wait, node, sourceCode))) return;
         context.report({ node, messageId: "closed", data: { name: place.name, method: method.name } });
       },
       VariableDeclarator(node: VariableDeclarator) {
@@ -49,12 +52,17 @@ export const noGroupEscape: Rule = defineRule("no-group-escape", {
   },
 });
 
-/** `node` comes after `await group.wait()` on every path. */
-function isOver(wait: Node, node: CallExpression): boolean {
+/** `node` comes after the end of `group.wait()` on every path. */
+function isOver(wait: Node, node: CallExpression, source: SourceCode): boolean {
   // wait({ signal }) also ends when only the waiter gives up.
   if (wait.type !== "CallExpression" || wait.arguments.length > 0) return false;
   let promise: Node = wait;
-  for (let next = chained(promise); next !== undefined; next = chained(promise)) promise = next;
+  for (let next = chained(promise); next !== undefined; next = chained(promise)) {
+    const awaiting = parentOf(next);
+    const isStatement = isLeftAlone(next) || (awaiting.type === "AwaitExpression" && isDropped(awaiting));
+    if (isStatement && isCalledFrom(node, next, source)) return true;
+    promise = next;
+  }
   const awaited = parentOf(promise);
   if (awaited.type !== "AwaitExpression") return false;
   const holder = parentOf(awaited);
@@ -63,10 +71,30 @@ function isOver(wait: Node, node: CallExpression): boolean {
   const block = statement.parent;
   return (
     (block.type === "BlockStatement" || block.type === "Program") &&
-    functionAround(wait) === functionAround(node) &&
+    runsIn(node, functionAround(wait), source) &&
     isInside(node, block) &&
     statement.range[1] <= node.range[0]
   );
+}
+
+/** In a callback of `then()`, `catch()` or `finally()`. */
+function isCalledFrom(node: Node, chain: Node, source: SourceCode): boolean {
+  const callbacks: readonly Node[] = methodCall(chain)?.call.arguments ?? [];
+  return callbacks.some((each) => isFunction(each) && isInside(node, each) && runsIn(node, each, source));
+}
+
+/** In the function itself, or in what it hands to a timer, to `forEach()` or to a promise that nobody looks at. */
+function runsIn(node: Node, owner: Node, source: SourceCode): boolean {
+  for (let around: Node = functionAround(node); around !== owner; around = functionAround(around)) {
+    if (!isFunction(around) || around.type === "FunctionDeclaration") return false;
+    const call = parentOf(around);
+    if (call.type !== "CallExpression" || unwrap(call.callee) === around) return false;
+    const name = methodCall(call)?.name;
+    const isChain = name === "then" || name === "catch" || name === "finally";
+    // Anything else may be there to see it fail, as `expect()` is.
+    if (!isLater(call, source) && name !== "forEach" && !(isChain && isLeftAlone(call))) return false;
+  }
+  return true;
 }
 
 /** `x.then(...)` of `x`. */
@@ -79,7 +107,7 @@ function chained(promise: Node): Node | undefined {
 }
 
 function isExpectedToFail(node: Node): boolean {
-  for (let outer = node; outer.type !== "Program" && !isFunction(outer); outer = outer.parent) {
+  for (let outer = node; outer.type !== "Program"; outer = outer.parent) {
     if (outer.parent.type === "TryStatement" && outer.parent.block === outer && outer.parent.handler !== null)
       return true;
   }

@@ -85,6 +85,17 @@ export function isDropped(node: Node): boolean {
   }
 }
 
+/** Nobody waits for it: a statement, with or without `void`, also at the end of a chain of `then`. */
+export function isLeftAlone(call: Node): boolean {
+  if (isDropped(call)) return true;
+  const parent = parentOf(call);
+  if (parent.type === "UnaryExpression" && parent.operator === "void") return true;
+  if (parent.type !== "MemberExpression") return false;
+  const next = parentOf(parent);
+  const name = methodCall(next)?.name;
+  return (name === "then" || name === "catch" || name === "finally") && isLeftAlone(next);
+}
+
 /** Visits `node` and what is in it, in the order of the code. What `visit` returns `false` for is not entered. */
 export function walk(node: Node, source: SourceCode, visit: (node: Node) => boolean | void): void {
   if (visit(node) === false) return;
