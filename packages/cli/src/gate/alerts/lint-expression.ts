@@ -97,7 +97,9 @@ function ofCall(expression: Expression, call: SyntaxNode): ExpressionProblem[] {
   if (overRange.test(name)) {
     // Of quantile_over_time, the range is the second.
     const range = given.find((each) =>
-      ["MatrixSelector", "SubqueryExpr", "OffsetExpr", "StepInvariantExpr"].includes(bare(each).name),
+      ["MatrixSelector", "SubqueryExpr", "OffsetExpr", "StepInvariantExpr", "AnchoredExpr", "SmoothedExpr"].includes(
+        bare(each).name,
+      ),
     );
     if (range === undefined && given.length > 0) {
       return [{ rule: "range-missing", offset: call.from, message: `${name}() needs a range, such as [5m]` }];
@@ -117,7 +119,10 @@ function ofCall(expression: Expression, call: SyntaxNode): ExpressionProblem[] {
 
 function ofQuantile(expression: Expression, call: SyntaxNode, buckets: SyntaxNode): ExpressionProblem[] {
   const problems: ExpressionProblem[] = [];
-  let node = buckets;
+  const inside = selectorsOf(expression).filter((each) => each.node.from >= buckets.from && each.node.to <= buckets.to);
+  // A native histogram has no buckets of its own series, and loses nothing in a sum.
+  const isClassic = inside.some(({ metric }) => metric !== null && /_bucket(?::|$)/.test(metric));
+  let node = isClassic ? buckets : call;
   while (node.name === "AggregateExpr") {
     if (!keepsBuckets(expression, node)) {
       const message = "the aggregation drops le: no buckets are left to make a quantile of";
@@ -128,7 +133,6 @@ function ofQuantile(expression: Expression, call: SyntaxNode, buckets: SyntaxNod
     if (inner === undefined) break;
     node = bare(inner);
   }
-  const inside = selectorsOf(expression).filter((each) => each.node.from >= buckets.from && each.node.to <= buckets.to);
   for (const { metric, node: at } of inside) {
     if (metric === null || !/_(?:sum|count)$/.test(metric) || histogramOf(metric) === null) continue;
     const message = `${metric} has no buckets: take ${histogramOf(metric)}_bucket`;
@@ -143,6 +147,8 @@ function ofQuantile(expression: Expression, call: SyntaxNode, buckets: SyntaxNod
 }
 
 function keepsBuckets(expression: Expression, aggregation: SyntaxNode): boolean {
+  // These choose among series, and leave them as they are.
+  if (/^(?:topk|bottomk|limitk|limit_ratio)\b/i.test(textOf(expression, aggregation))) return true;
   const modifier = aggregation.getChild("AggregateModifier");
   if (modifier === null) return false;
   const names = childrenOf(modifier.getChild("GroupingLabels")).map((label) =>
@@ -184,8 +190,10 @@ function isGuarded(expression: Expression, limit: SyntaxNode, divisor: SyntaxNod
     at = at.parent
   ) {
     const sides = sidesOf(at);
-    if (sides !== null && ["Gtr", "Neq", "Gte"].includes(sides.operator) && at.getChild("BoolModifier") === null)
-      return true;
+    if (sides !== null && ["Gtr", "Neq", "Gte"].includes(sides.operator) && at.getChild("BoolModifier") === null) {
+      // `>= 0` leaves the zeros in.
+      if (sides.operator !== "Gte" || Number(textOf(expression, bare(sides.right))) !== 0) return true;
+    }
     if (at.name === "FunctionCall" && functionName(expression, at) === "clamp_min") return true;
   }
   return false;

@@ -60,26 +60,21 @@ function lintRuleOf(rule: WrittenRule, { display }: LintedFile, recorded: Readon
   });
 }
 
-/** Two alerts of one name are common, as a warning and a critical one: only what is the same in all counts. */
+/** Two rules of one name are common, as a warning and a critical one: only what is the same in all counts. */
 function duplicates({ rules, display }: LintedFile): Finding[] {
   const seen = new Map<string, WrittenRule>();
   const findings: Finding[] = [];
   for (const rule of rules) {
     const { kind, name, expression, labels } = rule;
     const labelled = Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
-    // A recording rule makes the same series whatever its expression is.
-    const key = JSON.stringify([
-      kind,
-      name,
-      labelled,
-      kind === "alert" ? expression.text.replaceAll(/\s+/g, "") : null,
-    ]);
+    // Of recording rules, too: several often make one name, each of other series.
+    const key = JSON.stringify([kind, name, labelled, expression.text.replaceAll(/\s+/g, " ").trim()]);
     const before = seen.get(key);
     if (before === undefined) {
       seen.set(key, rule);
       continue;
     }
-    const message = `${name} is there in line ${before.line} already, with the same ${kind === "alert" ? "expression and labels" : "labels"}`;
+    const message = `${name} is there in line ${before.line} already, with the same expression and labels`;
     findings.push(
       findingAt({ rule: "duplicate-name", message }, { line: rule.line, column: rule.column, file: display }),
     );

@@ -66,22 +66,20 @@ class Reader {
   read(): ReadRules {
     const parsed = parseAllDocuments(this.#text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: false });
     const documents = Array.isArray(parsed) ? parsed : [];
-    for (const document of documents) {
+    for (const [index, document] of documents.entries()) {
       for (const { message, pos } of document.errors.slice(0, 3)) this.#yamlProblem(message, pos[0]);
       const [twice] = duplicateKeys(document);
       if (twice !== undefined) this.#yamlProblem(`the key "${String(twice.value)}" is there twice`, twice.range![0]);
-      if (document.errors.length === 0 && twice === undefined) this.#document(document, documents.length);
+      if (document.errors.length === 0 && twice === undefined) this.#document(document, index);
     }
-    if (documents.length === 0) this.#problem(null, "rule-file", "the file is empty");
+    const isEmpty = this.#rules.length === 0 && this.#problems.length === 0 && this.#isPlain;
+    if (isEmpty) this.#problem(null, "empty-group", "there are no groups in it");
     return { rules: this.#rules, problems: this.#problems, isPlain: this.#isPlain };
   }
 
-  #document(document: Document.Parsed, of: number): void {
+  #document(document: Document.Parsed, index: number): void {
     const root = document.contents;
-    if (root === null || (isScalar(root) && root.value === null)) {
-      if (of === 1) this.#problem(null, "rule-file", "the file is empty");
-      return;
-    }
+    if (root === null || (isScalar(root) && root.value === null)) return;
     const kind: unknown = isMap(root) ? root.get("kind") : undefined;
     if (kind !== undefined && isMap(root)) {
       this.#isPlain = false;
@@ -90,13 +88,20 @@ class Reader {
       this.#groups(document, isMap(spec) ? spec : null, root);
       return;
     }
+    if (index > 0) {
+      this.#problem(root, "rule-file", "Prometheus reads the first document of a file, and not this one");
+      return;
+    }
     const groups = isMap(root) ? root : null;
+    // Nothing at all is as good as an empty list.
+    if (groups?.items.length === 0) return;
     if (groups !== null) this.#keys(groups, ["groups", "namespace"], "the file");
     this.#groups(document, groups, root);
   }
 
   #groups(document: Document.Parsed, holder: YAMLMap | null, root: Node): void {
     const list = this.#resolved(document, holder?.get("groups", true));
+    if (isScalar(list) && list.value === null) return;
     if (!isSeq(list)) {
       this.#problem(
         root,

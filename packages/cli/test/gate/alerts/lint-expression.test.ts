@@ -30,6 +30,7 @@ describe("finds", () => {
     [`histogram_quantile(0.99, ${commit}_bucket) > 1`, ["quantile-without-rate 0"]],
     ["rate(redis_evicted_keys_total) > 0", ["range-missing 0"]],
     ["avg_over_time(up) < 1", ["range-missing 0"]],
+    ["redis_memory_used_bytes / (redis_memory_max_bytes >= 0) > 0.75", ["unguarded-divisor 26"]],
     ["redis_memory_use_bytes > 5", ["unknown-series 0"]],
     ["snowshed_shed_total > 5", ["unknown-series 0"]],
   ])("%s", (text, expected) => {
@@ -77,6 +78,22 @@ describe("lets pass", () => {
     "rate(etcd_server_proposals_committed_total[5m]) < 1",
     "quantile_over_time(0.9, redis_connected_clients[1h]) > 5",
     'some_metric{quantile="0.99"} > 1',
+    // A native histogram has no series of buckets.
+    "histogram_quantile(0.99, sum by (job) (rate(http_request_duration_seconds[5m]))) > 1",
+    "histogram_quantile(0.99, sum by (job) (job:latency:rate5m)) > 1",
+    `histogram_quantile(0.99, topk(3, rate(${commit}_bucket[5m]))) > 1`,
+    `histogram_quantile(0.99, sum by (le) (rate(${commit}_bucket{job=~"a|b"}[5m] @ end() offset 1h))) > 1`,
+    `# why\nhistogram_quantile(0.99, sum(rate(${commit}_bucket[5m])) by (le)) # and how\n > 1`,
+    "rate(redis_evicted_keys_total[5m] smoothed) > 0",
+    "increase(redis_evicted_keys_total[5m] anchored offset 5m) > 0",
+    "max_over_time(rate(redis_evicted_keys_total[5m])[1h:1m]) > 0",
+    // As etcd's own rules have it: its quota has a default.
+    "etcd_mvcc_db_total_size_in_bytes / etcd_server_quota_backend_bytes > 0.95",
+    // Of the API server of Kubernetes.
+    "rate(etcd_request_errors_total[5m]) > 0",
+    'redis_sentinel_master_status{master_status!="ok"} == 1',
+    "redis_cluster_size < 3",
+    "redis_aof_current_size_bytes > 5",
     "etcd_debugging_anything > 1",
     "kafka_server_replicamanager_isrshrinks_total > 1",
     "vector(1)",

@@ -29,8 +29,16 @@ describe("a place in an expression is a place in the file", () => {
 
 describe("what is wrong with a file", () => {
   test.each([
-    ["", ["1:1 rule-file the file is empty"]],
-    ["# nothing\n", ["1:1 rule-file the file is empty"]],
+    // Prometheus loads them.
+    ["", ["1:1 empty-group there are no groups in it"]],
+    ["# nothing\n", ["1:1 empty-group there are no groups in it"]],
+    ["{}\n", ["1:1 empty-group there are no groups in it"]],
+    ["groups:\n", ["1:1 empty-group there are no groups in it"]],
+    // And it reads the first document alone.
+    [
+      `${rule("up")}---\ngroups: []\n`,
+      ["7:1 rule-file Prometheus reads the first document of a file, and not this one"],
+    ],
     ["- a\n", ["1:1 rule-file there is no list `groups` in it: these are no rules"]],
     ["groups: 3\n", ["1:1 rule-file there is no list `groups` in it: these are no rules"]],
     ["groups: []\n", ["1:9 empty-group there are no groups in it"]],
@@ -54,6 +62,15 @@ describe("what is wrong with a file", () => {
     [rule("up\n    record: a"), ['4:5 rule-file "A" must have either `alert` or `record`']],
     [rule("up\n    for: 5 minutes"), ['6:10 rule-file "A": "5 minutes" is no duration']],
     [rule("up >"), ["5:15 promql-syntax A: the expression ends too early"]],
+    [
+      "groups:\n- name: a\n  rules:\n  - record: a\n    expr: b\n  - record: a\n    expr: 'b '\n",
+      ["6:13 duplicate-name a is there in line 4 already, with the same expression and labels"],
+    ],
+    // As kube-prometheus has them: each makes other series.
+    [
+      "groups:\n- name: a\n  rules:\n  - { record: a, expr: 'b{code=~\"2..\"}' }\n  - { record: a, expr: 'b{code=~\"5..\"}' }\n",
+      [],
+    ],
     [
       `${rule("up")}  - alert: A\n    expr: 'up  '\n`,
       ["6:12 duplicate-name A is there in line 4 already, with the same expression and labels"],
