@@ -242,11 +242,17 @@ export class DeliveryRun {
     await feeding;
     const end = performance.now() + 60_000;
     while (performance.now() < end) {
-      const done = await Promise.all(groups.map((group) => group.isDone()));
+      const done = await Promise.all([...this.#groups].map(([arm, group]) => this.#isDone(arm, group)));
       if (done.every(Boolean)) return true;
       await sleep(100);
     }
     return false;
+  }
+
+  async #isDone(arm: Arm, group: Group): Promise<boolean> {
+    if (await group.isDone()) return true;
+    // kafkajs may set back what another member has committed; without a new message nobody commits it again.
+    return arm.endsWith("kafkajs") && group.setBack > 0 && (await this.tallies()).get(arm)!.lost === 0;
   }
 
   async tallies(): Promise<ReadonlyMap<Arm, Tally>> {
