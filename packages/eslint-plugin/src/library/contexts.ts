@@ -1,4 +1,5 @@
 import type { SourceCode } from "../rule.ts";
+import { findVariable } from "../syntax/bindings.ts";
 import type { FunctionNode, Node } from "../syntax/nodes.ts";
 import { functionAround, isFunction, keyName } from "../syntax/tree.ts";
 import { optionOf } from "./joins.ts";
@@ -20,11 +21,18 @@ export function contextInScope(node: Node, source: SourceCode): ContextInScope |
   for (let around = functionAround(node); isFunction(around); around = functionAround(around)) {
     const call = taskCallOf(around, source);
     const taken = call === undefined ? declaredContext(around, source) : parameterOf(around, call);
-    if (taken !== undefined) return taken === "ignored" ? undefined : taken;
+    if (taken !== undefined) return taken === "ignored" ? undefined : asNamedAt(node, taken, around, source);
     if (call === undefined && !runsWithin(around)) break;
     if (call !== undefined && found === undefined && endsByItself(call, around)) found = untaken;
   }
   return found;
+}
+
+/** Without the names that mean something else at `node`. */
+function asNamedAt(node: Node, taken: ContextInScope, task: FunctionNode, source: SourceCode): ContextInScope {
+  const [name = ""] = (taken.signal ?? "").split(".");
+  if (findVariable(node, name, source) === findVariable(task, name, source)) return taken;
+  return { isTaken: true, context: undefined, signal: undefined };
 }
 
 const untaken: ContextInScope = { isTaken: false, context: undefined, signal: undefined };

@@ -74,7 +74,8 @@ export const forwardSignal: Rule = defineRule("forward-signal", {
           return;
         }
         const value = target.isLibrary ? scope.context : scope.signal;
-        const suggest = value === undefined ? [] : [passing(node, target.options, value)];
+        const isPlain = endsPlainly(node, sourceCode);
+        const suggest = value === undefined || !isPlain ? [] : [passing(node, target.options, value)];
         context.report({ node, messageId: "pass", data, suggest });
       },
     };
@@ -152,6 +153,12 @@ function isAddressName(name: string): boolean {
 function isText(name: string, node: Node, source: SourceCode): boolean {
   const declared = findVariable(node, name, source)?.defs[0]?.name;
   return declared?.type === "Identifier" && declared.typeAnnotation?.typeAnnotation?.type === "TSStringKeyword";
+}
+
+/** Nothing but a comma is between its last argument and its end: no bracket around that, no comment. */
+function endsPlainly(node: CallExpression, source: SourceCode): boolean {
+  const last = node.arguments.at(-1);
+  return last === undefined || /^\s*,?\s*\)$/.test(source.text.slice(last.range[1], node.range[1]));
 }
 
 /** Adds `signal` to the options, or the options. */

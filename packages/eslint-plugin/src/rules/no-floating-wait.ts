@@ -6,7 +6,7 @@ import type { Fixer, Rule, SourceCode } from "../rule.ts";
 import { defineRule } from "../rule.ts";
 import { libraryName } from "../syntax/bindings.ts";
 import type { CallExpression, Node, VariableDeclarator } from "../syntax/nodes.ts";
-import { functionAround, isDropped, isFunction, methodCall, parentOf, unwrap } from "../syntax/tree.ts";
+import { isDropped, isFunction, mayAwait, methodCall, parentOf, unwrap } from "../syntax/tree.ts";
 
 const waits: ReadonlyMap<Kind, readonly string[]> = new Map<Kind, readonly string[]>([
   ["Channel", ["receive", "send"]],
@@ -45,10 +45,8 @@ export const noFloatingWait: Rule = defineRule("no-floating-wait", {
         const called = isDropped(node) ? waitingCall(node, sourceCode) : undefined;
         if (called === undefined) return;
         if (called === "mapConcurrent()") return context.report({ node, messageId: "notIterated" });
-        const around = functionAround(node);
-        const mayAwait = isFunction(around) ? around.async : around.sourceType === "module";
         const fix = { messageId: "addAwait", fix: (fixer: Fixer) => fixer.insertTextBefore(node, "await ") };
-        context.report({ node, messageId: "floating", data: { call: called }, suggest: mayAwait ? [fix] : [] });
+        context.report({ node, messageId: "floating", data: { call: called }, suggest: mayAwait(node) ? [fix] : [] });
       },
       VariableDeclarator(node: VariableDeclarator) {
         if (node.init === null || unwrap(node.init).type !== "NewExpression") return;

@@ -47,6 +47,7 @@ function wrapping(node: Node, around: FunctionNode, add: Node | undefined, sourc
   const start = body.body[added + 1];
   if (last === undefined || start === undefined || start === last) return [];
   if (last.type !== "ExpressionStatement" || last.expression !== node) return [];
+  if (isNamedOutside(around, start.range[0], last.range[1], source)) return [];
   // What stands on either side of add() in its own statement would be moved apart.
   if (add !== undefined && (added === -1 || body.body[added]?.type !== "ExpressionStatement")) return [];
   return [
@@ -58,4 +59,13 @@ function wrapping(node: Node, around: FunctionNode, add: Node | undefined, sourc
       ],
     },
   ];
+}
+
+/** Whether something that is declared from `start` to `end` of the function is also named elsewhere: a block would hide it. */
+function isNamedOutside(around: FunctionNode, start: number, end: number, source: SourceCode): boolean {
+  const isWithin = ({ range }: Node): boolean => start <= range[0] && range[1] <= end;
+  return [...source.getScope(around.body).set.values()].some(
+    ({ defs, references }) =>
+      defs.some(({ name }) => isWithin(name)) && !references.every(({ identifier }) => isWithin(identifier)),
+  );
 }

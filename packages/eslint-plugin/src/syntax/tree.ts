@@ -43,6 +43,17 @@ export function functionAround(node: Node): FunctionNode | Program {
   return program;
 }
 
+/** Whether `await` may be written there: not in what runs on its own, nor in the default value of a parameter. */
+export function mayAwait(node: Node): boolean {
+  for (let outer = node; outer.type !== "Program"; outer = outer.parent) {
+    const { parent } = outer;
+    if (isFunction(parent)) return parent.async && parent.body === outer;
+    if (/^(?:PropertyDefinition|AccessorProperty|StaticBlock|TSModuleBlock)$/.test(parent.type)) return false;
+    if (parent.type === "Program") return parent.sourceType === "module";
+  }
+  return false;
+}
+
 export function isInside(node: Node, outer: Node): boolean {
   return outer.range[0] <= node.range[0] && node.range[1] <= outer.range[1];
 }
