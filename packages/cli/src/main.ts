@@ -5,6 +5,7 @@ import type { CommandHost } from "./commands/look-options.ts";
 import { exitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { Notes } from "./notes.ts";
+import { OutputEnd } from "./output-end.ts";
 import { UsageError } from "./usage-error.ts";
 
 export type { Io } from "./io.ts";
@@ -82,7 +83,23 @@ const commands: Readonly<Record<string, Entry>> = {
  */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   for (const stream of [io.stdout, io.stderr]) tolerateErrors(stream);
+  const [stdout, stderr] = [new OutputEnd(io.stdout), new OutputEnd(io.stderr)];
   const notes = new Notes(io.stderr);
+  let code = await run(argv, io, notes);
+  const failure = await stdout.taken();
+  const isGate = argv[0] === "gate";
+  // The other commands that fail have said why.
+  if (failure !== undefined && (isGate || code === exitCode.ok)) {
+    const { describeSystemError } = await import("./system-error.ts");
+    await notes.say(`cannot write to stdout: ${describeSystemError(failure)}`);
+    // 1 would mean that the gate blocks.
+    if (code === exitCode.ok) code = isGate ? exitCode.inconclusive : exitCode.failed;
+  }
+  await stderr.taken();
+  return code;
+}
+
+async function run(argv: readonly string[], io: Io, notes: Notes): Promise<number> {
   let code: number = exitCode.ok;
   const program = new Command("snowshed")
     .description("Keeps services standing when something behind them slows down or fails.")

@@ -173,7 +173,7 @@ describe("start-up", () => {
     const modules = await loadedBy(args);
     const own = modules.filter((name) => name.endsWith(".js"));
     for (const name of expected) expect(own).toContain(name);
-    expect(own.length).toBeLessThan(11);
+    expect(own.length).toBeLessThan(12);
     expect(modules.filter((name) => !name.endsWith(".js") && !name.startsWith("node:"))).toEqual(["commander"]);
     for (const name of ["node:http", "node:crypto", "node:zlib", "node:tls"]) expect(modules).not.toContain(name);
   });
