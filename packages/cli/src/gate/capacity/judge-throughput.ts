@@ -16,6 +16,8 @@ const leastExplained = 0.9;
 const mostNoise = 0.2;
 /** At a knee beyond which throughput still grows by more than 1/0.7, the ramp has not come to the end of it. */
 const leastSaturation = 0.7;
+/** Of the most, at the lowest load: the ramp begins beyond the knee. */
+const mostAtFirst = 0.9;
 /** Errors that come with a load. */
 const mostErrors = 0.01;
 
@@ -62,6 +64,9 @@ export function judgeThroughput(points: readonly Point[], options: JudgeOptions)
   const knee = agreed[0]?.value ?? 0;
   if (agreed.length > 0 && knee < leastSaturation * most) {
     reasons.push(`beyond ${rounded(knee)} per second throughput still grows, to ${rounded(most)}: raise ramp.to`);
+  }
+  if (!isFlat && smooth[0]! >= mostAtFirst * most) {
+    reasons.push("throughput is highest at the lowest load: lower ramp.from");
   }
   const onsets = errorOnset(points, smooth);
   if (onsets[0]?.value === 0) reasons.push("the lowest load has errors already");

@@ -17,6 +17,7 @@ export function fakeK6(folder: string, loads: readonly number[], truth: (users: 
   const script = `#!/bin/sh
 [ "$1 $2 $3 $5" = "run --quiet --vus --duration" ] || { echo "called with $*" >&2; exit 107; }
 grep -q 'from "k6/http"' "$7" || exit 108
+grep -q 'maxRedirects: 0' "$7" || { echo "it follows redirects" >&2; exit 110; }
 [ -n "$SNOWSHED_TARGET" ] || exit 109
 [ ! -e "${folder}/hang" ] || exec sleep 60
 cat "${folder}/$4.answer" > "$SNOWSHED_SUMMARY"

@@ -59,6 +59,60 @@ describe("throughput", () => {
     );
   });
 
+  test.each([
+    ["falls from the first load on", (load: number) => 1000 - 10 * load],
+    ["collapses from the first load on", (load: number) => 1000 / load],
+    ["is full at the first load, and falls later", (load: number) => (load < 16 ? 1000 : 16_000 / load)],
+    ["answers only one client", (load: number) => (load === 1 ? 100 : 0)],
+  ])("a ramp that %s began beyond the knee: no number", (_, truth) => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 0.05, noNaN: true }), seed, (noise, own) => {
+        const judgement = judgeThroughput(pointsOf(measured(loads, truth, noise, own)), throughputJudging);
+        expect(judgement).toMatchObject({ verdict: "inconclusive", capacity: null, safe: null });
+        expect(judgement.reasons.length).toBeGreaterThan(0);
+      }),
+      { numRuns: 30, seed: 8 },
+    );
+    const exact = judgeThroughput(pointsOf(measured(loads, truth, 0, 1)), throughputJudging);
+    expect(exact.reasons.join("; ")).toContain("throughput is highest at the lowest load: lower ramp.from");
+  });
+
+  test.each([
+    ["a step up", (load: number) => (load < 16 ? 100 : 1000)],
+    ["a step down", (load: number) => (load < 16 ? 1000 : 100)],
+    ["two knees, the second not reached", (load: number) => Math.min(100 * load, 800) + Math.max(0, load - 32) * 50],
+    ["one load that stands out", (load: number) => (load === 16 ? 5000 : 100)],
+    ["a wave", (load: number) => 500 + 300 * Math.sin(load / 5)],
+    ["a logarithm", (load: number) => 100 * Math.log(load + 1)],
+    ["nothing at all", () => 0],
+    ["what is no number", () => Number.NaN],
+    ["what has no end", () => Number.POSITIVE_INFINITY],
+  ])("%s gives no number", (_, truth) => {
+    for (const noise of [0, 0.03]) {
+      const judgement = judgeThroughput(pointsOf(measured(loads, truth, noise, 3)), throughputJudging);
+      expect(judgement).toMatchObject({ verdict: "inconclusive", capacity: null, safe: null });
+      expect(judgement.reasons.length).toBeGreaterThan(0);
+    }
+  });
+
+  test("a server that comes apart under load has its capacity where it was best, or before", () => {
+    for (const [sigma, kappa] of [
+      [0.05, 0.01],
+      [0.01, 0.05],
+    ] as const) {
+      const truth = usl(100, sigma, kappa);
+      const { verdict, capacity } = judgeThroughput(pointsOf(measured(loads, truth, 0.02, 3)), throughputJudging);
+      const most = Math.max(...loads.map(truth));
+      expect([verdict, capacity! <= most * 1.06, capacity! > most * 0.8]).toEqual(["found", true, true]);
+    }
+  });
+
+  test("two knees that are both within the ramp: not more than the second bears", () => {
+    const truth = (load: number): number => (load <= 4 ? 100 * load : Math.min(1000, 400 + 30 * (load - 4)));
+    const judgement = judgeThroughput(pointsOf(measured(loads, truth, 0.02, 3)), throughputJudging);
+    expect(judgement.capacity ?? 0).toBeLessThan(1000 * 1.06);
+  });
+
   test("pure noise has no knee, however it is spread", () => {
     const values = fc.array(fc.double({ min: 1, max: 1000, noNaN: true }), { minLength: 50, maxLength: 50 });
     fc.assert(
