@@ -58,11 +58,11 @@ export async function findDemanded(options: DemandOptions): Promise<DemandResult
     }
     const unread = own.filter((candidate) => probed?.get(candidate) === undefined);
     if (unread.length > 0) {
-      const names = unread
-        .map((candidate) => `${candidate.rule.name} (${candidate.file}:${candidate.rule.line})`)
-        .join(", ");
+      const names = listed(unread.map(({ rule: { name: called, line }, file }) => `${called} (${file}:${line})`));
       const missing = promtool === null;
-      const why = missing ? "promtool is not installed" : "its labels cannot be guessed, or promtool refuses it";
+      const why = missing
+        ? "promtool is not installed"
+        : "its labels cannot be guessed, promtool refuses it, or there are too many";
       const message = `whether ${names} fires when ${demandText(demand, variables)} was not tried: ${why}`;
       notes.push({ kind: missing && !explicit ? "skipped" : "failed", rule, message });
       continue;
@@ -74,6 +74,13 @@ export async function findDemanded(options: DemandOptions): Promise<DemandResult
 
 function isWanted(probed: Probed | undefined): boolean {
   return probed !== undefined && probed.firesOnBad && !probed.firesOnGood;
+}
+
+/** A few of them: nobody reads five hundred. */
+function listed(names: readonly string[]): string {
+  const most = 8;
+  if (names.length <= most) return names.join(", ");
+  return `${names.slice(0, most).join(", ")} and ${names.length - most} more`;
 }
 
 function alwaysFires({ rule, file }: Candidate): Finding {
@@ -94,10 +101,10 @@ function missingOf(demand: Demand, own: readonly Candidate[], { variables, place
   const [first] = own;
   const message = `no alert fires when ${demandText(demand, variables)}`;
   if (first === undefined) return findingAt({ rule: "mandatory-missing", message }, written, ["alerts"]);
-  const names = own.map(({ rule }) => rule.name).join(", ");
+  const names = listed([...new Set(own.map(({ rule }) => rule.name))]);
   const place = { ...first.rule.at(0), file: first.file };
   return findingAt(
-    { rule: "mandatory-missing", message: `${message}: ${names} asks for the metric and does not` },
+    { rule: "mandatory-missing", message: `${message}: ${names} asks for the metric, and does not` },
     place,
   );
 }

@@ -28,10 +28,10 @@ interface SourceFile {
   readonly rules: readonly WrittenRule[];
 }
 
-/** More than these of one demand are not tried: a file with hundreds of them is not written by hand. */
-const mostTried = 30;
+/** More than these of one demand are not tried: such a file was made by a program, and promtool gets a minute. */
+const mostTried = 1000;
 
-/** The alerts of files that ask for the metrics of a demand, through recording rules too. */
+/** The alerts of files that ask for the metrics of a demand, through recording rules too. Of those beyond the most, `labels` is null. */
 export function candidatesFor(demand: Demand, files: readonly SourceFile[]): Candidate[] {
   const recordings = new Map<string, WrittenRule[]>();
   for (const rule of files.flatMap(({ rules }) => rules)) {
@@ -41,14 +41,15 @@ export function candidatesFor(demand: Demand, files: readonly SourceFile[]): Can
   const candidates: Candidate[] = [];
   for (const { display, rules } of files) {
     for (const rule of rules) {
-      if (rule.kind !== "alert" || rule.expression.errors.length > 0 || candidates.length >= mostTried) continue;
+      if (rule.kind !== "alert" || rule.expression.errors.length > 0) continue;
       const used = usedBy(rule, recordings);
       const selectors = [rule, ...used].flatMap(({ expression }) => selectorsOf(expression));
       const about = selectors.filter(
         ({ metric }) => metric !== null && demand.metrics.some((base) => isOf(metric, base)),
       );
       if (about.length === 0) continue;
-      const labels = labelsFor(selectors.flatMap(({ matchers }) => matchers));
+      const isOneMore = candidates.length >= mostTried;
+      const labels = isOneMore ? null : labelsFor(selectors.flatMap(({ matchers }) => matchers));
       candidates.push({ rule, file: display, demand, recordings: used, labels });
     }
   }
@@ -114,50 +115,91 @@ function anchored(pattern: string): RegExp | null {
   }
 }
 
-/** Rules and tests for promtool that tell what each candidate does: it fires where a test that expects silence fails. */
+/** What decides: what must fire, what must not, and what must not where no limit is set. */
+export const probeKinds = ["bad", "good", "unset"] as const;
+
+export type ProbeKind = (typeof probeKinds)[number];
+
+/**
+ * Rules and tests for promtool that tell what each candidate does. Its expression is asked once, when all series are what they
+ * stay: as an alert, promtool would evaluate it in each minute before that too, and hundreds of them would take seconds. Each
+ * expression ends in a comment by which what promtool says of it is known.
+ */
 export function probeFiles(
   candidates: readonly Candidate[],
   variables: AlertVariables,
   rulesFile: string,
 ): { readonly rules: object; readonly tests: object } {
   const recordings = new Set(candidates.flatMap((candidate) => candidate.recordings));
-  const recorded = [...recordings].map(({ name, expression, labels }) => ({
+  const rules = [...recordings].map(({ name, expression, labels }) => ({
     record: name,
     expr: expression.text,
     labels,
   }));
-  const alerts = candidates.map(({ rule }, index) => ({
-    alert: `Probe${index}`,
-    expr: rule.expression.text,
-    ...(rule.waits === null ? {} : { for: rule.waits }),
-  }));
-  const groups = [
-    ...(recorded.length === 0 ? [] : [{ name: "recordings", rules: recorded }]),
-    { name: "alerts", rules: alerts },
-  ];
+  const groups = rules.length === 0 ? [] : [{ name: "recordings", rules }];
   const tests = [...new Set(candidates.map(({ demand }) => demand))].flatMap((demand) => {
     const indexed = [...candidates.entries()].filter(([, candidate]) => candidate.demand === demand);
-    const expected = indexed.map(([index, candidate]) => ({
-      eval_time: `${judgedAt(candidate)}m`,
-      alertname: `Probe${index}`,
-      exp_alerts: [],
-    }));
     // What is bad for one is bad for all: their series can be there at once, and promtool takes as long as for one.
     const labels = new Map(indexed.map(([, candidate]) => [JSON.stringify(candidate.labels), candidate.labels ?? {}]));
-    return (["bad", "good", "unset"] as const).flatMap((name) => {
+    const longest = labels.size > manyLabels ? longestOfMany : longestOfFew;
+    const last = Math.max(...indexed.map(([, candidate]) => judgedAt(candidate, longest)));
+    return probeKinds.flatMap((name) => {
       const input = [...labels.values()].flatMap((each) => demand[name]?.(each, variables) ?? []);
-      return input.length === 0 ? [] : [{ interval: "1m", name, input_series: input, alert_rule_test: expected }];
+      const series = input.map((each) => ({ ...each, values: each.values.replace(/x\d+$/, `x${last + 1}`) }));
+      const asked = indexed.map(([index, candidate]) => ({
+        expr: `${candidate.rule.expression.text}\n${mark(name, index)}`,
+        eval_time: `${judgedAt(candidate, longest)}m`,
+        exp_samples: [],
+      }));
+      return input.length === 0 ? [] : [{ interval: "1m", name, input_series: series, promql_expr_test: asked }];
     });
   });
   return { rules: { groups }, tests: { rule_files: [rulesFile], evaluation_interval: "1m", tests } };
 }
 
-/** Minutes after the first sample at which a candidate must fire: its `for`, and what rates need to settle. */
-function judgedAt({ rule }: Candidate): number {
+function mark(kind: ProbeKind, index: number): string {
+  return `# snowshed ${kind} ${index}`;
+}
+
+/** What promtool says of a probe: by the mark, whether it fires; null of one it could not evaluate. */
+export function probeAnswers(output: string): ReadonlyMap<string, boolean | null> {
+  const answers = new Map<string, boolean | null>();
+  for (const [, kind, index, error] of output.matchAll(/# snowshed (\w+) (\d+)", time: [^,]*,( err: )?/g)) {
+    answers.set(`${kind} ${index}`, error === undefined ? true : null);
+  }
+  return answers;
+}
+
+/** Minutes a candidate must hold before it fires. */
+export function waitsMinutes({ rule }: Candidate): number {
+  return minutesOf(rule.waits ?? "");
+}
+
+function minutesOf(durations: string): number {
   const units: Readonly<Record<string, number>> = { ms: 0, s: 1 / 60, m: 1, h: 60, d: 1440, w: 10_080, y: 525_600 };
   let minutes = 0;
-  for (const [, count, unit] of (rule.waits ?? "").matchAll(/(\d+)(ms|[smhdwy])/g)) {
+  for (const [, count, unit] of durations.matchAll(/(\d+)(ms|[smhdwy])/g)) {
     minutes += Number(count) * units[unit!]!;
   }
-  return Math.ceil(Math.min(minutes, 170)) + 30;
+  return minutes;
+}
+
+/** How far back it looks, at most: all its windows and offsets, also of what it is built on. */
+function looksBackMinutes({ rule, recordings }: Candidate): number {
+  const texts = [rule, ...recordings].map(({ expression }) => expression.text);
+  return minutesOf(
+    [...texts.join("\n").matchAll(/(?:\[|offset\s)\s*([\dsmhdwy]+)/g)].map(([, each]) => each).join(" "),
+  );
+}
+
+/** An alert that waits for longer comes too late to count. */
+export const longestWait = 170;
+
+/** Each set of labels has its own series: of many, a day of samples would take promtool minutes. */
+const [manyLabels, longestOfMany, longestOfFew] = [20, 200, 1500];
+
+/** Minutes after the first sample: those that it waits and looks back, and what rates need to settle. */
+function judgedAt(candidate: Candidate, longest: number): number {
+  const waits = Math.min(waitsMinutes(candidate), longestWait);
+  return Math.min(Math.ceil(waits + looksBackMinutes(candidate)) + 30, longest);
 }

@@ -49,23 +49,40 @@ function unexpected(text: string, offset: number): string {
   return `unexpected ${JSON.stringify(found[1]!.slice(0, 40))}`;
 }
 
-/** Every node of one of the kinds, in the order of the text. */
-export function nodesOf({ tree }: Expression, ...kinds: readonly string[]): SyntaxNode[] {
-  const found: SyntaxNode[] = [];
-  tree.iterate({
-    enter(node) {
-      if (kinds.includes(node.name)) found.push(node.node);
-    },
-  });
-  return found;
+type NodeKind = "VectorSelector" | "FunctionCall" | "BinaryExpr";
+
+/** What was found in an expression: each is asked for several times, and a file may have thousands. */
+const found = new WeakMap<Expression, Readonly<Record<NodeKind, readonly SyntaxNode[]>>>();
+
+/** Every node of a kind, in the order of the text. */
+export function nodesOf(expression: Expression, kind: NodeKind): readonly SyntaxNode[] {
+  let nodes = found.get(expression);
+  if (nodes === undefined) {
+    const all: Record<NodeKind, SyntaxNode[]> = { VectorSelector: [], FunctionCall: [], BinaryExpr: [] };
+    expression.tree.iterate({
+      enter(node) {
+        if (Object.hasOwn(all, node.name)) all[node.name as NodeKind].push(node.node);
+      },
+    });
+    nodes = all;
+    found.set(expression, nodes);
+  }
+  return nodes[kind];
 }
 
 export function textOf({ text }: Expression, node: SyntaxNode): string {
   return text.slice(node.from, node.to);
 }
 
-export function selectorsOf(expression: Expression): Selector[] {
-  return nodesOf(expression, "VectorSelector").map((node) => selectorOf(expression, node));
+const selectors = new WeakMap<Expression, readonly Selector[]>();
+
+export function selectorsOf(expression: Expression): readonly Selector[] {
+  let all = selectors.get(expression);
+  if (all === undefined) {
+    all = nodesOf(expression, "VectorSelector").map((node) => selectorOf(expression, node));
+    selectors.set(expression, all);
+  }
+  return all;
 }
 
 function selectorOf(expression: Expression, node: SyntaxNode): Selector {

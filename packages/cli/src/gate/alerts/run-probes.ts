@@ -2,11 +2,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Candidate, Probed } from "./probe.ts";
-import { probeFiles } from "./probe.ts";
-import { testFailures } from "./promtool-output.ts";
+import { longestWait, probeAnswers, probeFiles, probeKinds, waitsMinutes } from "./probe.ts";
 import type { PromtoolRun } from "./promtool.ts";
 import { runPromtool } from "./promtool.ts";
 import type { AlertVariables } from "./variables.ts";
+
+/** How many are tried each by itself when one of them spoils it for all. */
+const mostAlone = 30;
 
 /** Calls `use` with a folder of its own, which is gone afterwards. */
 export async function inTemporaryFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
@@ -19,7 +21,7 @@ export async function inTemporaryFolder<T>(use: (folder: string) => Promise<T>):
 }
 
 /**
- * What each candidate does, asked of promtool. One that promtool refuses to read is left out, and so is one whose labels
+ * What each candidate does, asked of promtool. One that promtool cannot evaluate is left out, and so is one whose labels
  * cannot be guessed.
  */
 export async function runProbes(
@@ -32,11 +34,13 @@ export async function runProbes(
   if (tried.length === 0) return new Map();
   const run = await probe(promtool, tried, variables, signal);
   if (run !== null) return run;
-  // One of them spoils the file for all.
+  // A recording rule, or a series, spoils the file for all.
   const each = new Map<Candidate, Probed>();
-  for (const candidate of tried) {
-    const alone = await probe(promtool, [candidate], variables, signal);
-    for (const [key, value] of alone ?? []) each.set(key, value);
+  const plain = tried.filter(({ recordings }) => recordings.length === 0);
+  const single = plain.length === tried.length ? plain : tried.filter(({ recordings }) => recordings.length > 0);
+  const parts = [plain.length === tried.length ? [] : plain, ...single.slice(0, mostAlone).map((one) => [one])];
+  for (const part of parts) {
+    for (const [key, value] of (await probe(promtool, part, variables, signal)) ?? []) each.set(key, value);
   }
   return each;
 }
@@ -47,23 +51,23 @@ async function probe(
   variables: AlertVariables,
   signal: AbortSignal | undefined,
 ): Promise<Map<Candidate, Probed> | null> {
+  if (candidates.length === 0) return null;
   const run = await inTemporaryFolder(async (folder): Promise<PromtoolRun> => {
     const { rules, tests } = probeFiles(candidates, variables, "rules.json");
     await writeFile(join(folder, "rules.json"), JSON.stringify(rules));
     await writeFile(join(folder, "tests.json"), JSON.stringify(tests));
     return runPromtool(promtool, ["test", "rules", join(folder, "tests.json")], signal);
   });
-  const failures = testFailures(run.output);
-  if (!run.ok && failures.length === 0) return null;
-  const fired = new Set(failures.filter(({ got }) => got > 0).map(({ test, alert }) => `${test} ${alert}`));
-  return new Map(
-    candidates.map((candidate, index) => [
-      candidate,
-      {
-        firesOnBad: fired.has(`bad Probe${index}`),
-        firesOnGood: fired.has(`good Probe${index}`),
-        firesOnUnset: fired.has(`unset Probe${index}`),
-      },
-    ]),
-  );
+  const answers = probeAnswers(run.output);
+  if (!run.ok && answers.size === 0) return null;
+  const probed = new Map<Candidate, Probed>();
+  for (const [index, candidate] of candidates.entries()) {
+    const said = probeKinds.map((kind) => answers.get(`${kind} ${index}`));
+    if (said.includes(null)) continue;
+    const [firesOnBad, firesOnGood, firesOnUnset] = said.map((each) => {
+      return each === true && waitsMinutes(candidate) <= longestWait;
+    });
+    probed.set(candidate, { firesOnBad: firesOnBad!, firesOnGood: firesOnGood!, firesOnUnset: firesOnUnset! });
+  }
+  return probed;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { demands } from "../../../src/gate/alerts/demands.ts";
-import { candidatesFor, probeFiles } from "../../../src/gate/alerts/probe.ts";
+import { candidatesFor, probeAnswers, probeFiles } from "../../../src/gate/alerts/probe.ts";
 import { readRuleFile } from "../../../src/gate/alerts/rule-file.ts";
 import { resolveVariables } from "../../../src/gate/alerts/variables.ts";
 import { article } from "../../../src/gate/config/presets/article.ts";
@@ -32,12 +32,27 @@ test.each([
   expect(labelsOf(matchers)).toEqual(labels);
 });
 
-test("alerts that want the same series share a test, and no more than thirty are tried", () => {
+test("alerts that want the same series share a test, and of those beyond a thousand none is tried", () => {
   const found = candidates(
-    ...Array.from({ length: 100 }, (_, index) => `redis_memory_used_bytes > ${index}`),
+    ...Array.from({ length: 1005 }, (_, index) => `redis_memory_used_bytes > ${index}`),
     "up == 0",
   );
-  expect(found).toHaveLength(30);
-  const { tests } = probeFiles(found, resolveVariables(article).variables, "r.json") as { tests: { tests: unknown[] } };
+  expect(found).toHaveLength(1005);
+  expect(found.filter(({ labels }) => labels === null)).toHaveLength(5);
+  const { variables } = resolveVariables(article);
+  const { tests } = probeFiles(found.slice(0, 500), variables, "r.json") as { tests: { tests: unknown[] } };
   expect(tests.tests).toHaveLength(3);
+});
+
+test("what promtool says of each", () => {
+  const said = `  FAILED:
+    expr: "a > 0\\n# snowshed bad 1", time: 35m,
+        exp: nil
+        got: {__name__="a"} 1E+00
+    expr: "nofn(a)\\n# snowshed good 3", time: 1h5m, err: 1:1: parse error: unknown function
+`;
+  expect([...probeAnswers(said)]).toEqual([
+    ["bad 1", true],
+    ["good 3", null],
+  ]);
 });

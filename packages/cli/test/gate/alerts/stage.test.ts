@@ -106,6 +106,30 @@ describe("what the article demands", { timeout: 60_000 }, () => {
     expect([code, found, stage!.facts.met]).toEqual([1, expected, { "etcd-wal-fsync": "Other" }]);
   });
 
+  test("counts though it looks back an hour, has comments, or waits long; one that waits half a day does not", async () => {
+    const own = rules(
+      `{ alert: A, expr: "# why\\n${p99(commit).replace("[5m]", "[5m] offset 1h")} > 1 # and how", for: 2h }`,
+      `{ alert: B, expr: 'min_over_time((${p99(fsync)})[1h:1m]) > 1', for: 12h }`,
+    );
+    const { code, found, stage } = await check(`${etcd}alerts: { lint: [own.yml] }\n`, { "own.yml": own });
+    expect([code, found]).toEqual([1, ["rules/mandatory-missing own.yml:5"]]);
+    expect(stage!.facts.met).toEqual({ "etcd-backend-commit": "A" });
+  });
+
+  test("counts wherever it is among hundreds on the same metric, and one that promtool cannot evaluate spoils none", async () => {
+    const alerts = Array.from({ length: 300 }, (_, index) => {
+      const limit = index === 250 ? 1 : 10 + index;
+      return `{ alert: A${index}, expr: '${p99(fsync).replace("_bucket", `_bucket{job="etcd-${index % 9}"}`)} > ${limit}', for: 5m }`;
+    });
+    const odd = `{ alert: Odd, expr: '${p99(fsync)} > time(1)' }`;
+    const own = rules(odd, ...alerts);
+    const { found, stage } = await check(`${etcd}alerts: { out: a.yml, include: [etcd/back*], lint: [own.yml] }\n`, {
+      "own.yml": own,
+    });
+    expect(found).toEqual(["rules/not-built snowshed.yaml:4", "rules/promtool own.yml:4"]);
+    expect(stage!.facts.met?.["etcd-wal-fsync"]).toBe("A250");
+  });
+
   test("a share that fires for ever where maxmemory is not set is told, in a form no lint sees", async () => {
     const own = rules(`{ alert: A, expr: 'redis_memory_used_bytes * 100 > redis_memory_max_bytes * 75' }`);
     const { code, found } = await check(`${redis}alerts: { lint: [own.yml] }\n`, { "own.yml": own });
