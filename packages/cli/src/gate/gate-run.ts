@@ -20,7 +20,7 @@ import { verdictOf } from "./verdict.ts";
 
 /** Loads, runs the stages, writes every report, and answers the exit code. */
 export async function runGate(options: GateRunOptions, io: Io, notes: Notes): Promise<number> {
-  const outputs = await parseOutputs(options.output ?? []);
+  const outputs = await parseOutputs(options.output ?? [], options.config);
   const report = await gate(options, io, notes);
   if (report.verdict === "invalid") {
     for (const finding of report.stages.flatMap(({ findings }) => findings)) {

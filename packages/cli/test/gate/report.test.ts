@@ -1,5 +1,5 @@
 // Each format as the programs that read it want it: their structure, and texts that would break out of it.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -273,6 +273,10 @@ describe("outputs", () => {
   test("formats, files and what they cannot be", async () => {
     const folder = temporaryFolder();
     const file = path.join(folder, "x=y.sarif");
+    const config = path.join(folder, "snowshed.yaml");
+    writeFileSync(config, "");
+    const link = path.join(folder, "link.json");
+    symlinkSync(config, link);
     expect(await parseOutputs([])).toEqual([{ format: "terminal", file: undefined }]);
     expect(await parseOutputs([`sarif=${file}`])).toEqual([
       { format: "terminal", file: undefined },
@@ -284,10 +288,16 @@ describe("outputs", () => {
       [["json="], "needs the name of a file"],
       [["json", "terminal"], "cannot both go to stdout"],
       [[`json=${file}`, `junit=${file}`], "is named twice"],
+      [[`json=${file}`, `junit=${folder}/./x=y.sarif`], "is named twice"],
       [[`json=${folder}/no/x`], "no such file or folder"],
+      [[`json=${folder}`], "is a folder"],
+      [[`json=${config}`], "is the configuration itself"],
+      [[`json=${link}`], "is the configuration itself"],
     ] as const) {
-      await expect(parseOutputs(given)).rejects.toThrow(message);
+      await expect(parseOutputs(given, config), message).rejects.toThrow(message);
     }
+    const stdout = [{ format: "json", file: undefined }];
+    for (const name of ["json", "json=-", "json=/dev/stdout"]) expect(await parseOutputs([name])).toEqual(stdout);
   });
 
   test("several in one run, each whole; the summary of a job is added to; what cannot be written is told", async () => {
@@ -302,8 +312,8 @@ describe("outputs", () => {
     expect(readdirSync(folder).toSorted()).toEqual(["json", "junit", "markdown", "sarif", "summary.md"]);
     expect(readFileSync(summary, "utf8")).toMatch(/^before\n## snowshed gate: blocked/);
     expect(readFileSync(path.join(folder, "json"), "utf8")).toBe(jsonReport(reportOf(findings)));
-    mkdirSync(path.join(folder, "folder"));
     const wrong = await parseOutputs([`json=${path.join(folder, "folder")}`]);
+    mkdirSync(path.join(folder, "folder"));
     expect(await writeOutputs(reportOf([]), wrong, { io, quiet: true })).toHaveLength(1);
     expect(existsSync(path.join(folder, "folder"))).toBe(true);
     expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);

@@ -1,4 +1,4 @@
-import { appendFile, stat } from "node:fs/promises";
+import { appendFile, realpath, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Io } from "../../io.ts";
 import { describeSystemError } from "../../system-error.ts";
@@ -20,8 +20,11 @@ export interface Output {
 /** Lines for a log, which may follow one another; the others are documents. */
 const lineFormats: ReadonlySet<Format> = new Set<Format>(["terminal", "github"]);
 
-/** What `--output` says, each `format` or `format=file`. The terminal is added when nothing else goes to stdout. */
-export async function parseOutputs(given: readonly string[]): Promise<readonly Output[]> {
+/**
+ * What `--output` says, each `format` or `format=file`. The terminal is added when nothing else goes to stdout. No file may be
+ * `config`, the one that is judged.
+ */
+export async function parseOutputs(given: readonly string[], config?: string): Promise<readonly Output[]> {
   const outputs = given.map(parseOutput);
   const toStdout = outputs.filter(({ file }) => file === undefined);
   if (toStdout.length > 1 && toStdout.some(({ format }) => !lineFormats.has(format))) {
@@ -30,11 +33,14 @@ export async function parseOutputs(given: readonly string[]): Promise<readonly O
       `--output: ${names} cannot both go to stdout; give a file, such as ${names.split(" ")[0]}=gate.out`,
     );
   }
-  const files = outputs.flatMap(({ file }) => (file === undefined ? [] : [path.resolve(file)]));
+  // Found out before anything runs, not after.
+  const files: string[] = [];
+  for (const { file } of outputs) if (file !== undefined) files.push(await checkedFile(file));
   const twice = files.find((file, index) => files.indexOf(file) !== index);
   if (twice !== undefined) throw new UsageError(`--output: ${twice} is named twice`);
-  // Found out before anything runs, not after.
-  for (const file of files) await checkFolder(file);
+  if (config !== undefined && files.includes(await realName(path.resolve(config)))) {
+    throw new UsageError(`--output: ${config} is the configuration itself`);
+  }
   return toStdout.length === 0 ? [{ format: "terminal", file: undefined }, ...outputs] : outputs;
 }
 
@@ -47,16 +53,32 @@ function parseOutput(text: string): Output {
     );
   }
   if (file === "") throw new UsageError(`--output ${name}= needs the name of a file`);
-  return { format, file };
+  return { format, file: file === "-" || file === "/dev/stdout" ? undefined : file };
 }
 
-async function checkFolder(file: string): Promise<void> {
-  const folder = path.dirname(file);
+/** Which file it is, links resolved. One that cannot be written, for all that can be seen beforehand, is wrong usage. */
+async function checkedFile(name: string): Promise<string> {
+  const absolute = path.resolve(name);
+  const folder = path.dirname(absolute);
   try {
     if (!(await stat(folder)).isDirectory()) throw new UsageError(`--output: ${folder} is no folder`);
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`--output: ${folder}: ${describeSystemError(error)}`, { cause: error });
+  }
+  const file = await realName(absolute);
+  const there = await stat(file).catch(() => undefined);
+  if (there?.isDirectory() === true) throw new UsageError(`--output: ${name} is a folder`);
+  return file;
+}
+
+/** Of a file that need not be there. */
+async function realName(absolute: string): Promise<string> {
+  try {
+    return await realpath(absolute);
+  } catch {
+    const folder = await realpath(path.dirname(absolute)).catch(() => path.dirname(absolute));
+    return path.join(folder, path.basename(absolute));
   }
 }
 
