@@ -1,10 +1,8 @@
 import { realpath } from "node:fs/promises";
 import path from "node:path";
 import { LineCounter, parseDocument } from "yaml";
-import type { Document } from "yaml";
 import { z } from "zod";
 import { systemCode } from "../../system-error.ts";
-import { duplicateKeys } from "../duplicate-keys.ts";
 import type { Position } from "../finding.ts";
 import type { Config } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
@@ -16,6 +14,7 @@ import { article } from "./presets/article.ts";
 import type { Preset } from "./presets/preset.ts";
 import { recommended } from "./presets/recommended.ts";
 import { configSchema } from "./schema.ts";
+import { examineTree } from "./tree.ts";
 
 type Path = readonly (string | number)[];
 
@@ -76,18 +75,25 @@ const deepest = 100;
 export function parseConfig(text: string, file: string): { readonly config: Config; readonly positions: Positions } {
   refuseDeep(text, file);
   const lines = new LineCounter();
-  const options = { prettyErrors: false, version: "1.2", merge: false, uniqueKeys: false } as const;
+  const options = {
+    prettyErrors: false,
+    version: "1.2",
+    merge: false,
+    uniqueKeys: false,
+    resolveKnownTags: false,
+  } as const;
   const document = parseDocument(text, { lineCounter: lines, ...options });
-  const positions = new Positions(file, document, lines);
+  const { problems, targets } = examineTree(document);
+  const positions = new Positions({ file, document, lines, targets });
   // What it only warns of, such as a tag nobody knows, is a mistake here.
   const mistakes: Problem[] = [...document.errors, ...document.warnings].map(({ code, message, pos: [start] }) =>
     problem("yaml", yamlMessage(code, message), positions.at(start)),
   );
-  for (const { value, range } of duplicateKeys(document)) {
-    mistakes.push(problem("duplicate-key", `the key "${String(value)}" is there twice`, positions.at(range![0])));
-  }
+  for (const { kind, message, offset } of problems) mistakes.push(problem(kind, message, positions.at(offset)));
   if (mistakes.length > 0) throw new ConfigError(mistakes);
-  const result = configSchema.safeParse(withoutEmptySections(plain(document, positions)), { reportInput: true });
+  const result = configSchema.safeParse(withoutEmptySections(document.toJS({ maxAliasCount: -1 })), {
+    reportInput: true,
+  });
   if (result.success) return { config: result.data, positions };
   throw new ConfigError(describeIssues(result.error.issues, positions, jsonSchema()));
 }
@@ -109,43 +115,6 @@ export function jsonSchema(): object {
     description: "What `snowshed gate` checks before a release.",
     ...schema,
   };
-}
-
-function plain(document: Document, positions: Positions): unknown {
-  let message = "an alias is part of what it stands for";
-  try {
-    const value: unknown = document.toJS({ maxAliasCount: 100 });
-    const trouble = troubleOf(value, []);
-    if (trouble === undefined) return value;
-    if (trouble.name === "__proto__") message = 'a key must not be "__proto__"';
-    throw new ConfigError([problem("yaml", message, positions.of(trouble.place), trouble.place)]);
-  } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    // Aliases of aliases that would become gigabytes.
-    message = `the aliases of the file cannot be followed: ${(error as Error).message}`;
-    throw new ConfigError([problem("yaml", message, positions.at(0))]);
-  }
-}
-
-interface Trouble {
-  readonly name: string;
-  readonly place: Path;
-}
-
-/** Where a value is part of itself, or has a key that JavaScript takes for something else. */
-function troubleOf(value: unknown, above: object[]): Trouble | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
-  if (above.includes(value)) return { name: "cycle", place: [] };
-  above.push(value);
-  for (const key of Object.keys(value)) {
-    const inner = (value as Readonly<Record<string, unknown>>)[key];
-    const trouble = key === "__proto__" ? { name: key, place: [] } : troubleOf(inner, above);
-    // The place is put together on the way back: hardly any file has one.
-    if (trouble !== undefined)
-      return { ...trouble, place: [Array.isArray(value) ? Number(key) : key, ...trouble.place] };
-  }
-  above.pop();
-  return undefined;
 }
 
 function refuseDeep(text: string, file: string): void {

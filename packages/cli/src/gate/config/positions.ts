@@ -1,19 +1,29 @@
-import type { Document, LineCounter, Pair } from "yaml";
+import type { Document, LineCounter, Node, Pair } from "yaml";
 import { isAlias, isCollection, isMap, isScalar, isSeq } from "yaml";
 import type { Position } from "../finding.ts";
+
+interface PositionsOptions {
+  readonly file: string;
+  readonly document: Document;
+  readonly lines: LineCounter;
+  readonly targets: ReadonlyMap<object, Node>;
+}
 
 /** Finds where the values of a YAML document are written. */
 export class Positions {
   readonly #file: string;
   readonly #document: Document;
   readonly #lines: LineCounter;
+  readonly #targets: ReadonlyMap<object, Node>;
   /** Of each mapping that was looked at: its pairs by key, so that 500 workloads are not searched 500 times. */
   readonly #pairs = new WeakMap<object, Map<string, Pair>>();
 
-  constructor(file: string, document: Document, lines: LineCounter) {
+  /** `targets`: what each alias stands for; to ask the document is to go through all of it. */
+  constructor({ file, document, lines, targets }: PositionsOptions) {
     this.#file = file;
     this.#document = document;
     this.#lines = lines;
+    this.#targets = targets;
   }
 
   /** Of an offset in the text. */
@@ -81,7 +91,7 @@ export class Positions {
   }
 
   #resolved(node: unknown): unknown {
-    return isAlias(node) ? node.resolve(this.#document) : node;
+    return isAlias(node) ? this.#targets.get(node) : node;
   }
 }
 

@@ -122,6 +122,26 @@ describe("what is written", () => {
     ],
     ["two documents", "version: 1\n---\nversion: 1", ["2:1 yaml there is more than one document in the file"]],
     ["a tag nobody knows", "version: !one 1", ["1:10 yaml Unresolved tag: !one"]],
+    [
+      "keys that are no text",
+      "version: 1\n? [a, b]\n: 1\n: 2\nkernel: { ? { from: a } : b, null: c }\nworkloads: { &x a: {}, *x : {} }",
+      [
+        "2:3 yaml a key must be a text",
+        "4:1 yaml a key must be a text",
+        "5:13 yaml a key must be a text",
+        "5:30 yaml a key must be a text",
+        "6:24 yaml a key must be a text",
+      ],
+    ],
+    [
+      "an alias of nothing, and of what comes later",
+      "version: 1\nkernel: *nope\nenvironment: *e\nextends: &e ci",
+      [
+        "2:9 yaml *nope stands for nothing: there is no &nope before it",
+        "3:14 yaml *e stands for nothing: there is no &e before it",
+      ],
+    ],
+    ["a set", "version: 1\nkernel: !!set { from }", ["2:9 yaml Unresolved tag: tag:yaml.org,2002:set"]],
     ["tabs", "version: 1\nworkloads:\n\tlock: {}", ["3:1 yaml Tabs are not allowed as indentation"]],
     [
       "a merge key",
@@ -142,8 +162,10 @@ describe("what is written", () => {
             .fill(`*a${level - 1}`)
             .join(", ")}]`,
     );
-    expect(problemsOf(levels.join("\n"))[0]).toMatch(/^1:1 yaml the aliases of the file cannot be followed/);
-    expect(problemsOf("version: 1\nenvironment: &a [*a]")[0]).toMatch(/yaml an alias is part of what it stands for/);
+    expect(problemsOf(levels.join("\n"))).toEqual(["6:10 yaml the aliases stand for more than 100,000 values"]);
+    expect(problemsOf("version: 1\nenvironment: &a [*a]")).toEqual([
+      "2:18 yaml an alias is part of what it stands for",
+    ]);
     const deep = "yaml lists and mappings are nested too deeply";
     expect(problemsOf(`version: 1\na: ${"[".repeat(200_000)}`)).toEqual([`2:1 ${deep}`]);
     expect(problemsOf("- ".repeat(100_000))).toEqual([`1:1 ${deep}`]);
@@ -211,6 +233,15 @@ describe("places", () => {
     expect(at("workloads", "lock", "valueBytes")).toBe("5:3");
     expect(at("capacity", "redis", "knee")).toBe("1:1");
     expect(at("exceptions", 7)).toBe("8:1");
+  });
+
+  test("one anchor may be used 500 times, and what is wrong is told where it is written", () => {
+    const aliases = Array.from({ length: 500 }, (_, index) => `  c${index}: *a`).join("\n");
+    const text = `version: 1\nconnections:\n  a: &a { max: 1, perProcess: 1, processes: 1 }\n${aliases}\n`;
+    expect(Object.keys(parseConfig(text, "f").config.connections)).toHaveLength(501);
+    const wrong = problemsOf(text.replace("max: 1", "max: -1"));
+    expect(wrong).toHaveLength(501);
+    expect(wrong.filter((each) => each.startsWith("3:16 "))).toHaveLength(501);
   });
 
   test("behind an alias it is where the value is written", () => {
