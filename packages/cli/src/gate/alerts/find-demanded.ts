@@ -22,6 +22,8 @@ export interface DemandOptions {
   readonly signal: AbortSignal;
   /** Of what the configuration says of alerts: a finding that no rule is to blame for is there. */
   readonly place: Position;
+  /** What was said already. */
+  readonly found: readonly Finding[];
 }
 
 export interface DemandResult {
@@ -33,7 +35,7 @@ export interface DemandResult {
 
 /** Whether each alert the article demands is there: generated, or one of the user's own that does the same. */
 export async function findDemanded(options: DemandOptions): Promise<DemandResult> {
-  const { stores, files, generated, variables, promtool, explicit, signal } = options;
+  const { stores, files, generated, variables, promtool, explicit, signal, found } = options;
   const findings: Finding[] = [];
   const notes: StageNote[] = [];
   const met: Record<string, string> = {};
@@ -42,11 +44,18 @@ export async function findDemanded(options: DemandOptions): Promise<DemandResult
   const all = [...candidates.values()].flat();
   const probed = promtool === null ? null : await runProbes(promtool, all, variables, signal);
   const rule = "rules/mandatory-missing";
+  // The lint has said it, with the place in the expression.
+  const said = new Set(
+    found.flatMap(({ rule: id, file, message }) =>
+      id === "rules/unguarded-divisor" ? [`${file}: ${message.split(":", 1)[0]}`] : [],
+    ),
+  );
   for (const [demand, own] of candidates) {
     const always = own.filter((candidate) => probed?.get(candidate)?.firesOnGood === true);
     findings.push(...always.map((candidate) => alwaysFires(candidate)));
     const unset = own.filter(
-      (candidate) => probed?.get(candidate)?.firesOnUnset === true && !always.includes(candidate),
+      (candidate) =>
+        probed?.get(candidate)?.firesOnUnset === true && !always.includes(candidate) && !said.has(nameIn(candidate)),
     );
     findings.push(...unset.map((candidate) => firesUnset(candidate)));
     const written = generated.find(({ meta }) => meta.mandatory === demand.id);
@@ -74,6 +83,10 @@ export async function findDemanded(options: DemandOptions): Promise<DemandResult
 
 function isWanted(probed: Probed | undefined): boolean {
   return probed !== undefined && probed.firesOnBad && !probed.firesOnGood;
+}
+
+function nameIn({ rule, file }: Candidate): string {
+  return `${file}: ${rule.name}`;
 }
 
 /** A few of them: nobody reads five hundred. */

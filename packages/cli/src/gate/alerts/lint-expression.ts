@@ -3,7 +3,7 @@ import type { Severity } from "../finding.ts";
 import type { LintId } from "./lint-rules.ts";
 import { histogramOf, kindOf, unknownMetric, zeroWhenUnset } from "./metric-catalogue.ts";
 import type { Expression, Selector } from "./promql.ts";
-import { argumentsOf, bare, childrenOf, functionName, nodesOf, selectorsOf, sidesOf, textOf } from "./promql.ts";
+import { argumentsOf, bare, childrenOf, functionName, selectorsOf, sidesOf, textOf } from "./promql.ts";
 
 /** What is wrong at a place of an expression. */
 export interface ExpressionProblem {
@@ -37,8 +37,8 @@ export function lintExpression(expression: Expression, recorded: ReadonlySet<str
   const selectors = selectorsOf(expression).filter(({ metric }) => metric !== null && !recorded.has(metric));
   return [
     ...selectors.flatMap((selector) => ofSelector(expression, selector)),
-    ...nodesOf(expression, "FunctionCall").flatMap((call) => ofCall(expression, call)),
-    ...nodesOf(expression, "BinaryExpr").flatMap((node) => ofDivision(expression, node)),
+    ...expression.nodes.FunctionCall.flatMap((call) => ofCall(expression, call)),
+    ...expression.nodes.BinaryExpr.flatMap((node) => ofDivision(expression, node)),
   ].toSorted((a, b) => a.offset - b.offset);
 }
 

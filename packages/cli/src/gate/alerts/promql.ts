@@ -1,10 +1,13 @@
-import type { SyntaxNode, Tree } from "@lezer/common";
+import type { SyntaxNode } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
+
+type NodeKind = "VectorSelector" | "FunctionCall" | "BinaryExpr";
 
 /** An expression that has been read. `errors` are places at which it stops making sense. */
 export interface Expression {
   readonly text: string;
-  readonly tree: Tree;
+  /** The nodes that are asked for, by kind, in the order of the text. */
+  readonly nodes: Readonly<Record<NodeKind, readonly SyntaxNode[]>>;
   readonly errors: readonly { readonly offset: number; readonly message: string }[];
 }
 
@@ -29,17 +32,19 @@ const longest = 64 * 1024;
 export function parseExpression(text: string): Expression {
   if (text.length > longest) {
     const message = `the expression is ${text.length} characters long; at most ${longest} are read`;
-    return { text, tree: parser.parse("0"), errors: [{ offset: 0, message }] };
+    return { text, nodes: { VectorSelector: [], FunctionCall: [], BinaryExpr: [] }, errors: [{ offset: 0, message }] };
   }
   const tree = parser.parse(text);
   const errors: { offset: number; message: string }[] = [];
+  const nodes: Record<NodeKind, SyntaxNode[]> = { VectorSelector: [], FunctionCall: [], BinaryExpr: [] };
   tree.iterate({
     enter(node) {
+      if (Object.hasOwn(nodes, node.name)) nodes[node.name as NodeKind].push(node.node);
       if (!node.type.isError || errors.some(({ offset }) => offset === node.from)) return;
       errors.push({ offset: node.from, message: unexpected(text, node.from) });
     },
   });
-  return { text, tree, errors };
+  return { text, nodes, errors };
 }
 
 function unexpected(text: string, offset: number): string {
@@ -49,37 +54,17 @@ function unexpected(text: string, offset: number): string {
   return `unexpected ${JSON.stringify(found[1]!.slice(0, 40))}`;
 }
 
-type NodeKind = "VectorSelector" | "FunctionCall" | "BinaryExpr";
-
-/** What was found in an expression: each is asked for several times, and a file may have thousands. */
-const found = new WeakMap<Expression, Readonly<Record<NodeKind, readonly SyntaxNode[]>>>();
-
-/** Every node of a kind, in the order of the text. */
-export function nodesOf(expression: Expression, kind: NodeKind): readonly SyntaxNode[] {
-  let nodes = found.get(expression);
-  if (nodes === undefined) {
-    const all: Record<NodeKind, SyntaxNode[]> = { VectorSelector: [], FunctionCall: [], BinaryExpr: [] };
-    expression.tree.iterate({
-      enter(node) {
-        if (Object.hasOwn(all, node.name)) all[node.name as NodeKind].push(node.node);
-      },
-    });
-    nodes = all;
-    found.set(expression, nodes);
-  }
-  return nodes[kind];
-}
-
 export function textOf({ text }: Expression, node: SyntaxNode): string {
   return text.slice(node.from, node.to);
 }
 
+/** Each is asked for several times, and a file may have thousands. */
 const selectors = new WeakMap<Expression, readonly Selector[]>();
 
 export function selectorsOf(expression: Expression): readonly Selector[] {
   let all = selectors.get(expression);
   if (all === undefined) {
-    all = nodesOf(expression, "VectorSelector").map((node) => selectorOf(expression, node));
+    all = expression.nodes.VectorSelector.map((node) => selectorOf(expression, node));
     selectors.set(expression, all);
   }
   return all;

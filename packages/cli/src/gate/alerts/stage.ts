@@ -84,7 +84,8 @@ async function runRules(context: StageContext): Promise<StageResult> {
     if (settings?.["test"] === true)
       findings.push(...(await testAlerts(promtool, alerts, variables, { place, signal })));
   }
-  const demanded = await findDemanded({ stores, files, generated, variables, promtool, explicit, signal, place });
+  const options = { stores, files, generated, variables, promtool, explicit, signal, place, found: findings };
+  const demanded = await findDemanded(options);
   findings.push(...demanded.findings);
   notes.push(...demanded.notes);
   if (stores.size === 0) {

@@ -1,5 +1,5 @@
 import type { Alert } from "../../../src/gate/alerts/alert.ts";
-import { bare, nodesOf, parseExpression, selectorsOf, sidesOf } from "../../../src/gate/alerts/promql.ts";
+import { bare, parseExpression, selectorsOf, sidesOf } from "../../../src/gate/alerts/promql.ts";
 import type { AlertVariables } from "../../../src/gate/alerts/variables.ts";
 
 /** An alert with a fault planted in it; its fixtures are those of the right one. Null: there is no place for the fault. */
@@ -15,7 +15,7 @@ function withLimit(change: (limit: number) => number): Plant {
     const text = alert.expr(variables);
     const expression = parseExpression(text);
     // The last: `a > 1 and b > 0` is two limits, of which the first is the second's brother.
-    const limits = nodesOf(expression, "BinaryExpr").flatMap((node) => {
+    const limits = expression.nodes.BinaryExpr.flatMap((node) => {
       const sides = sidesOf(node);
       const isLimit = sides !== null && /^(?:Gtr|Gte|Lss|Lte|Eql)$/.test(sides.operator);
       const isInner = node.parent?.name === "ParenExpr";

@@ -134,6 +134,10 @@ describe("what the article demands", { timeout: 60_000 }, () => {
     const own = rules(`{ alert: A, expr: 'redis_memory_used_bytes * 100 > redis_memory_max_bytes * 75' }`);
     const { code, found } = await check(`${redis}alerts: { lint: [own.yml] }\n`, { "own.yml": own });
     expect([code, found]).toEqual([0, ["rules/unguarded-divisor own.yml:4"]]);
+    // In a form that the lint sees it is said once.
+    const seen = rules(`{ alert: A, expr: 'redis_memory_used_bytes / redis_memory_max_bytes > 0.75' }`);
+    const once = await check(`${redis}alerts: { lint: [own.yml] }\n`, { "own.yml": seen });
+    expect([once.code, once.found]).toEqual([0, ["rules/unguarded-divisor own.yml:4"]]);
   });
 });
 
