@@ -3,6 +3,7 @@ import type { ResourceRecord, TaskRecord, Claim } from "./records.ts";
 import type { DeadlockSnapshot } from "./snapshot-types.ts";
 import type { Knot } from "./wait-graph.ts";
 import { findKnots } from "./wait-graph.ts";
+import { StillHeads } from "./still-heads.ts";
 
 /** @internal */
 export type RecordedKnot = Knot<TaskRecord, ResourceRecord>;
@@ -10,16 +11,46 @@ export type RecordedKnot = Knot<TaskRecord, ResourceRecord>;
 /** How long a wait may last before it is looked at, in milliseconds, unless somebody says otherwise. @internal */
 export const defaultGrace = 1000;
 
+/**
+ * Milliseconds: so long must nothing have moved before a task is taken for stuck that may do several things at once. A
+ * task that loads a list with `Promise.all`, each by the same semaphore, holds all of it and waits for more; so does one
+ * that has locked itself out, and only time tells them apart. @internal
+ */
+export const defaultStillness = 30_000;
+
+const heads = new WeakMap<Monitor, StillHeads>();
+
+/** Of such a task, what it holds may be in the hands of a part of it that is at work. */
+function mayBeSeveral({ resource, task }: Claim): boolean {
+  if (task === null) return false;
+  if (task.waits > 1) return true;
+  let { holding } = task;
+  while (holding !== null && holding.resource !== resource) holding = holding.older;
+  return holding !== null;
+}
+
+function* waitsToTrust(monitor: Monitor, now: number, stillness: number): Generator<Claim, void> {
+  const still = heads.get(monitor);
+  for (const wait of monitor.waits()) {
+    if (stillness <= 0 || !mayBeSeveral(wait) || still?.isStill(wait.resource, now, stillness) === true) yield wait;
+  }
+}
+
 // Who sleeps, too, will be woken: it may only be waiting for whichever comes first.
 function waitsOf(task: TaskRecord): number {
   return task.waits + task.sleeps;
 }
 
 /** The tasks that cannot go on, among those that have waited for `grace` milliseconds. @internal */
-export function searchKnots(monitor: Monitor, grace: number): readonly RecordedKnot[] {
+export function searchKnots(
+  monitor: Monitor,
+  grace: number,
+  stillness: number = defaultStillness,
+): readonly RecordedKnot[] {
+  const now = monitor.now();
   const leaked: TaskRecord[] = [];
   if (monitor.leaked > 0) for (const task of monitor.tasks()) if (task.leaked) leaked.push(task);
-  return findKnots(monitor.waits(), leaked, waitsOf, monitor.now() - grace);
+  return findKnots(waitsToTrust(monitor, now, stillness), leaked, waitsOf, now - grace);
 }
 
 /**
@@ -74,15 +105,18 @@ function held(resource: ResourceRecord, tasks: readonly TaskRecord[]): string {
 /** Looks for deadlocks at every sweep, and warns of one that is still there at the next. @internal */
 export class DeadlockWatch {
   readonly #monitor: Monitor;
+  readonly #heads = new StillHeads();
   /** Those of the last sweep. */
   #previous: ReadonlySet<string> = new Set();
 
   constructor(monitor: Monitor) {
     this.#monitor = monitor;
+    heads.set(monitor, this.#heads);
     monitor.onSweep(() => this.#sweep());
   }
 
   #sweep(): void {
+    this.#heads.look(this.#monitor.resources(), this.#monitor.now());
     const knots = searchKnots(this.#monitor, defaultGrace);
     const seen = new Set<string>();
     for (const knot of knots) {

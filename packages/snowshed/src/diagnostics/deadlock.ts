@@ -5,7 +5,10 @@ import { defaultGrace, knotSnapshot, searchKnots } from "./deadlock-watch.ts";
 import type { DeadlockSnapshot } from "./snapshot-types.ts";
 
 export interface FindDeadlocksOptions {
-  /** Waits that are younger are taken for ones that end. Default: 1 s. */
+  /**
+   * Waits that are younger are taken for ones that end. Default: 1 s; 30 s without anybody served for a task that waits
+   * for several things, or for more of what it holds, since it may do several things at once.
+   */
   readonly grace?: Duration | undefined;
 }
 
@@ -41,8 +44,10 @@ export interface Deadlock extends DeadlockSnapshot {
  * ```
  */
 export function findDeadlocks(options: FindDeadlocksOptions = {}): Deadlock[] {
-  const grace = toMillisecondsInRange(options.grace ?? defaultGrace, "grace", 0);
+  const grace = options.grace === undefined ? undefined : toMillisecondsInRange(options.grace, "grace", 0);
   const monitor = activeMonitor();
   if (monitor === null) return [];
-  return searchKnots(monitor, grace).map((knot) => Object.assign(knotSnapshot(knot), { behind: knot.behind }));
+  return searchKnots(monitor, grace ?? defaultGrace, grace).map((knot) =>
+    Object.assign(knotSnapshot(knot), { behind: knot.behind }),
+  );
 }
