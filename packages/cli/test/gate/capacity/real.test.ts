@@ -1,0 +1,114 @@
+import { chmodSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import process from "node:process";
+import { expect, onTestFinished, test } from "vitest";
+import { runCapacity } from "../../../src/gate/capacity/run-capacity.ts";
+import { temporaryFolder } from "../../support/folders.ts";
+
+// A knee that is really there: of a server whose capacity is its places. What is measured is never more than they allow. To
+// find it, the machine must have nothing else to do, which beside other tests it has not: that is tried by hand.
+
+/** `SNOWSHED_R21=full`: steps of a second on this machine as it is, which must be quiet; the capacity is found. */
+const isFull = process.env["SNOWSHED_R21"] === "full";
+
+/** Ten places, 20 ms each, so that it answers at most 500 per second; a queue of 100 before them. */
+async function tenPlaces(): Promise<string> {
+  let busy = 0;
+  const queue: ServerResponse[] = [];
+  const begin = (response: ServerResponse): void => {
+    busy++;
+    setTimeout(() => {
+      busy--;
+      response.end("x");
+      const next = queue.shift();
+      if (next !== undefined) begin(next);
+    }, 20);
+  };
+  const server = createServer((_, response) => {
+    if (busy < 10) begin(response);
+    else if (queue.length < 100) queue.push(response);
+    else response.writeHead(503).end();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
+/** In the place of k6, which cannot be had from packages: its users ask one after the other, for the time they are told. */
+const users = `#!${process.execPath}
+const fs = require("node:fs"), http = require("node:http");
+const [, , , , , vus, , duration] = process.argv;
+const agent = new http.Agent({ keepAlive: true });
+const times = [];
+let failed = 0;
+const begin = performance.now();
+const ask = () => new Promise((resolve) => {
+  const at = performance.now();
+  http.get(process.env.SNOWSHED_TARGET, { agent }, (response) => {
+    response.resume().on("end", () => {
+      times.push(performance.now() - at);
+      if (response.statusCode >= 400) failed++;
+      resolve();
+    });
+  });
+});
+const user = async () => {
+  while (performance.now() - begin < parseInt(duration, 10)) await ask();
+};
+Promise.all(Array.from({ length: Number(vus) }, user)).then(() => {
+  times.sort((a, b) => a - b);
+  const at = (share) => times[Math.floor(share * (times.length - 1))];
+  const rate = (times.length * 1000) / (performance.now() - begin);
+  fs.writeFileSync(process.env.SNOWSHED_SUMMARY, JSON.stringify({ metrics: {
+    http_reqs: { values: { rate, count: times.length } },
+    http_req_duration: { values: { med: at(0.5), "p(99)": at(0.99) } },
+    http_req_failed: { values: { rate: failed / times.length } },
+  } }));
+  process.exit(0);
+});
+`;
+
+test("a ramp over a server with ten places finds them, and never more", async () => {
+  const folder = temporaryFolder();
+  writeFileSync(path.join(folder, "k6"), users);
+  chmodSync(path.join(folder, "k6"), 0o755);
+  const { judgement, points } = await runCapacity({
+    name: "places",
+    config: {
+      driver: "k6",
+      target: await tenPlaces(),
+      ramp: { from: 2, to: 32, step: 6, reps: 5 },
+      knee: { methods: ["kneedle", "usl"], minAgreement: 2 },
+      stepSeconds: isFull ? 1 : 0.01,
+    },
+    headroom: 0.25,
+    targets: undefined,
+    out: folder,
+    folder,
+    mode: "fresh",
+    seed: 1,
+    env: { PATH: folder },
+    signal: new AbortController().signal,
+    say: () => Promise.resolve(),
+    ...(isFull
+      ? {}
+      : { machine: { calibrate: () => 1, state: () => Promise.resolve({ load: 0, steal: 0, ticks: 1 }) } }),
+  });
+  expect(points.map(({ load, repetitions }) => [load, repetitions])).toEqual([2, 8, 14, 20, 26, 32].map((n) => [n, 5]));
+  // 500 is what ten timers of 20 ms allow; one may come a millisecond early.
+  for (const { load, throughput } of points) expect([load, throughput < Math.min(10, load) * 53]).toEqual([load, true]);
+  expect(judgement.capacity ?? 0).toBeLessThan(530);
+  if (isFull) {
+    expect(judgement).toMatchObject({ verdict: "found", limit: "knee", reasons: [] });
+    expect(judgement.capacity).toBeGreaterThan(350);
+    expect(judgement.safe).toBeCloseTo(judgement.capacity! * 0.75, 6);
+  }
+}, 120_000);
