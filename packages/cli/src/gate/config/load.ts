@@ -14,7 +14,7 @@ import { article } from "./presets/article.ts";
 import type { Preset } from "./presets/preset.ts";
 import { recommended } from "./presets/recommended.ts";
 import { configSchema } from "./schema.ts";
-import { examineTree } from "./tree.ts";
+import { readTree } from "./tree.ts";
 
 type Path = readonly (string | number)[];
 
@@ -83,7 +83,7 @@ export function parseConfig(text: string, file: string): { readonly config: Conf
     resolveKnownTags: false,
   } as const;
   const document = parseDocument(text, { lineCounter: lines, ...options });
-  const { problems, targets } = examineTree(document);
+  const { value, problems, targets } = readTree(document);
   const positions = new Positions({ file, document, lines, targets });
   // What it only warns of, such as a tag nobody knows, is a mistake here.
   const mistakes: Problem[] = [...document.errors, ...document.warnings].map(({ code, message, pos: [start] }) =>
@@ -91,7 +91,7 @@ export function parseConfig(text: string, file: string): { readonly config: Conf
   );
   for (const { kind, message, offset } of problems) mistakes.push(problem(kind, message, positions.at(offset)));
   if (mistakes.length > 0) throw new ConfigError(mistakes);
-  const result = configSchema.safeParse(withoutEmptySections(document.toJS({ maxAliasCount: -1 })), {
+  const result = configSchema.safeParse(withoutEmptySections(value), {
     reportInput: true,
   });
   if (result.success) return { config: result.data, positions };

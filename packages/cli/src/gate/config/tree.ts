@@ -13,76 +13,97 @@ export interface TreeProblem {
 /** So many values may stand behind the aliases of a file. Aliases of aliases become gigabytes within a few lines. */
 const mostBehindAliases = 100_000;
 
-/**
- * Looks at each node once: keys that are there twice or are no text, and aliases that lead nowhere, into themselves or to too
- * much. Give the parser `uniqueKeys: false`, since it compares each key with every other.
- */
-export function examineTree({ contents }: Document): {
+/** A document as plain values, and what is wrong with it. */
+export interface Tree {
+  /** To be used if there are no problems. */
+  readonly value: unknown;
   readonly problems: readonly TreeProblem[];
   /** What each alias stands for. */
   readonly targets: ReadonlyMap<object, Node>;
-} {
+}
+
+/**
+ * Looks at each node once: keys that are there twice or are no text, and aliases that lead nowhere, into themselves or to too
+ * much. The parser itself would compare each key with every other, and each alias with those before it; give it
+ * `uniqueKeys: false`.
+ */
+export function readTree({ contents }: Document): Tree {
   const walk = new Walk();
-  walk.sizeOf(contents);
-  return walk;
+  return { value: walk.read(contents), problems: walk.problems, targets: walk.targets };
+}
+
+/** What a node with an anchor stands for. */
+interface Anchored {
+  readonly value: unknown;
+  /** How many values it is, with all that its own aliases stand for. */
+  readonly size: number;
 }
 
 class Walk {
   readonly problems: TreeProblem[] = [];
   readonly targets = new Map<object, Node>();
   readonly #anchors = new Map<string, Node>();
-  /** With all that its aliases stand for; not there while the node is being walked. */
-  readonly #sizes = new Map<Node, number>();
+  /** A node is not there while it is being read. */
+  readonly #read = new Map<Node, Anchored>();
+  #size = 0;
   #behindAliases = 0;
 
-  /** How many values a node is. */
-  sizeOf(node: unknown): number {
-    if (!isNode(node)) return 1;
+  read(node: unknown): unknown {
     if (isAlias(node)) return this.#follow(node.source, node);
+    const before = this.#size++;
+    if (!isNode(node)) return null;
     if (node.anchor !== undefined) this.#anchors.set(node.anchor, node);
-    let size = 1;
-    if (isSeq(node)) for (const item of node.items) size += this.sizeOf(item);
-    if (isMap(node)) {
-      const names = new Set<string>();
-      for (const { key, value } of node.items) {
-        this.#key(key, names, node);
-        size += this.sizeOf(value);
-      }
-    }
-    if (node.anchor !== undefined) this.#sizes.set(node, size);
-    return size;
+    const value = this.#valueOf(node);
+    if (node.anchor !== undefined) this.#read.set(node, { value, size: this.#size - before });
+    return value;
   }
 
-  #key(key: unknown, names: Set<string>, map: Node): void {
-    this.sizeOf(key);
+  #valueOf(node: Node): unknown {
+    if (isSeq(node)) return node.items.map((item) => this.read(item));
+    if (!isMap(node)) return isScalar(node) ? node.value : null;
+    const names = new Set<string>();
+    const entries: Record<string, unknown> = {};
+    for (const { key, value } of node.items) {
+      const name = this.#name(key, names, node);
+      const inner = this.read(value);
+      if (name !== undefined) entries[name] = inner;
+    }
+    return entries;
+  }
+
+  #name(key: unknown, names: Set<string>, map: Node): string | undefined {
+    this.read(key);
     if (!isScalar<string | number | boolean | bigint | null>(key) || key.value === null) {
       this.#report("yaml", "a key must be a text", isNode(key) ? key : map);
-      return;
+      return undefined;
     }
     const name = String(key.value);
-    if (name === "__proto__") this.#report("yaml", 'a key must not be "__proto__"', key);
     if (names.has(name)) this.#report("duplicate-key", `the key "${name}" is there twice`, key);
     names.add(name);
+    if (name !== "__proto__") return name;
+    this.#report("yaml", 'a key must not be "__proto__"', key);
+    return undefined;
   }
 
-  #follow(name: string, alias: Node): number {
+  #follow(name: string, alias: Node): unknown {
     const target = this.#anchors.get(name);
     if (target === undefined) {
       this.#report("yaml", `*${name} stands for nothing: there is no &${name} before it`, alias);
-      return 1;
+      return null;
     }
     this.targets.set(alias, target);
-    const size = this.#sizes.get(target);
-    if (size === undefined) {
+    const read = this.#read.get(target);
+    if (read === undefined) {
       this.#report("yaml", "an alias is part of what it stands for", alias);
-      return 1;
+      return null;
     }
     const before = this.#behindAliases;
-    this.#behindAliases += size;
+    this.#behindAliases += read.size;
+    this.#size += read.size;
     if (before <= mostBehindAliases && this.#behindAliases > mostBehindAliases) {
       this.#report("yaml", `the aliases stand for more than ${mostBehindAliases.toLocaleString("en")} values`, alias);
     }
-    return size;
+    return read.value;
   }
 
   #report(kind: ProblemKind, message: string, node: Node): void {
