@@ -142,16 +142,17 @@ export function probeFiles(
     // What is bad for one is bad for all: their series can be there at once, and promtool takes as long as for one.
     const labels = new Map(indexed.map(([, candidate]) => [JSON.stringify(candidate.labels), candidate.labels ?? {}]));
     const longest = labels.size > manyLabels ? longestOfMany : longestOfFew;
-    const last = Math.max(...indexed.map(([, candidate]) => judgedAt(candidate, longest)));
+    const asked = indexed.map(([index, candidate]) => ({ index, candidate, minute: judgedAt(candidate, longest) }));
+    const last = Math.max(...asked.map(({ minute }) => minute));
     return probeKinds.flatMap((name) => {
       const input = [...labels.values()].flatMap((each) => demand[name]?.(each, variables) ?? []);
       const series = input.map((each) => ({ ...each, values: each.values.replace(/x\d+$/, `x${last + 1}`) }));
-      const asked = indexed.map(([index, candidate]) => ({
+      const expressions = asked.map(({ index, candidate, minute }) => ({
         expr: `${candidate.rule.expression.text}\n${mark(name, index)}`,
-        eval_time: `${judgedAt(candidate, longest)}m`,
+        eval_time: `${minute}m`,
         exp_samples: [],
       }));
-      return input.length === 0 ? [] : [{ interval: "1m", name, input_series: series, promql_expr_test: asked }];
+      return input.length === 0 ? [] : [{ interval: "1m", name, input_series: series, promql_expr_test: expressions }];
     });
   });
   return { rules: { groups }, tests: { rule_files: [rulesFile], evaluation_interval: "1m", tests } };
