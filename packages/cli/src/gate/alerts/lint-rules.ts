@@ -30,6 +30,8 @@ interface LintRule {
   readonly rationale: string;
   readonly sources: readonly string[];
   readonly fix: string;
+  /** An expression, or a whole file of rules, that it is about, and one that it is not. None where more than a file decides. */
+  readonly examples?: { readonly wrong: string; readonly right: string };
 }
 
 const functions = "https://prometheus.io/docs/prometheus/latest/querying/functions/";
@@ -62,6 +64,7 @@ const table: Readonly<Record<LintId, LintRule>> = {
     rationale: "Prometheus refuses the whole configuration, and goes on with the old one.",
     sources: [alerting],
     fix: "Make it a YAML file with `groups`; render templates first.",
+    examples: { wrong: "groups: 3", right: "groups: [{ name: a, rules: [{ record: a, expr: up }] }]" },
   },
   "promql-syntax": {
     severity: "error",
@@ -69,6 +72,7 @@ const table: Readonly<Record<LintId, LintRule>> = {
     rationale: "Prometheus refuses the whole configuration, and goes on with the old one.",
     sources: ["https://prometheus.io/docs/prometheus/latest/querying/basics/"],
     fix: "Correct the expression.",
+    examples: { wrong: "sum(rate(up[5m])", right: "sum(rate(up[5m]))" },
   },
   "empty-group": {
     severity: "warning",
@@ -76,6 +80,7 @@ const table: Readonly<Record<LintId, LintRule>> = {
     rationale: "It looks as if something were watched.",
     sources: [alerting],
     fix: "Add its rules, or remove the group.",
+    examples: { wrong: "groups: []", right: "groups: [{ name: a, rules: [{ record: a, expr: up }] }]" },
   },
   "duplicate-name": {
     severity: "warning",
@@ -84,6 +89,10 @@ const table: Readonly<Record<LintId, LintRule>> = {
       "Two groups of one name in a file are refused by Prometheus; two equal alerts notify twice and hide which is meant.",
     sources: [alerting],
     fix: "Give each its own name.",
+    examples: {
+      wrong: "groups: [{ name: a, rules: [{ record: a, expr: up }, { record: a, expr: up }] }]",
+      right: "groups: [{ name: a, rules: [{ record: a, expr: up }, { record: a, expr: up, labels: { b: c } }] }]",
+    },
   },
   "quantile-on-histogram": {
     severity: "error",
@@ -92,6 +101,10 @@ const table: Readonly<Record<LintId, LintRule>> = {
       "A histogram has buckets, not a label quantile: the selector matches nothing, and the alert never fires while commits take seconds.",
     sources: [histograms],
     fix: "histogram_quantile(0.99, sum by (job, instance, le) (rate(…_bucket[5m])))",
+    examples: {
+      wrong: 'etcd_disk_wal_fsync_duration_seconds{quantile="0.99"} > 1',
+      right: "histogram_quantile(0.99, sum by (le) (rate(etcd_disk_wal_fsync_duration_seconds_bucket[5m]))) > 1",
+    },
   },
   "bare-histogram": {
     severity: "error",
@@ -99,6 +112,10 @@ const table: Readonly<Record<LintId, LintRule>> = {
     rationale: "Its series end in _bucket, _sum and _count: the bare name matches nothing.",
     sources: [histograms],
     fix: "Take the buckets: histogram_quantile(0.99, sum by (job, instance, le) (rate(…_bucket[5m])))",
+    examples: {
+      wrong: "rate(etcd_disk_wal_fsync_duration_seconds[5m]) > 1",
+      right: "rate(etcd_disk_wal_fsync_duration_seconds_count[5m]) > 1",
+    },
   },
   "quantile-without-le": {
     severity: "error",
@@ -106,6 +123,10 @@ const table: Readonly<Record<LintId, LintRule>> = {
     rationale: "When a sum drops le there are no buckets left, and the result is empty.",
     sources: [`${functions}#histogram_quantile`],
     fix: "Put le into the labels of `by`.",
+    examples: {
+      wrong: "histogram_quantile(0.99, sum by (job) (rate(etcd_disk_wal_fsync_duration_seconds_bucket[5m]))) > 1",
+      right: "histogram_quantile(0.99, sum by (job, le) (rate(etcd_disk_wal_fsync_duration_seconds_bucket[5m]))) > 1",
+    },
   },
   "quantile-without-rate": {
     severity: "warning",
@@ -113,6 +134,10 @@ const table: Readonly<Record<LintId, LintRule>> = {
     rationale: "Buckets only grow: without rate() what happens now is lost in what happened in weeks.",
     sources: [`${functions}#histogram_quantile`],
     fix: "Take rate(…_bucket[5m]).",
+    examples: {
+      wrong: "histogram_quantile(0.99, etcd_disk_wal_fsync_duration_seconds_bucket) > 1",
+      right: "histogram_quantile(0.99, rate(etcd_disk_wal_fsync_duration_seconds_bucket[5m])) > 1",
+    },
   },
   "unguarded-divisor": {
     severity: "warning",
@@ -120,6 +145,10 @@ const table: Readonly<Record<LintId, LintRule>> = {
     rationale: "The exporter shows 0 where no limit is set; a share of 0 is infinite, and the alert fires for ever.",
     sources: ["https://github.com/samber/awesome-prometheus-alerts/issues/410"],
     fix: "Divide by (… > 0), and alert on the limit that is not set apart.",
+    examples: {
+      wrong: "redis_memory_used_bytes / redis_memory_max_bytes > 0.75",
+      right: "redis_memory_used_bytes / (redis_memory_max_bytes > 0) > 0.75",
+    },
   },
   "rate-on-gauge": {
     severity: "warning",
@@ -127,6 +156,7 @@ const table: Readonly<Record<LintId, LintRule>> = {
     rationale: "rate() takes each fall for a restart of a counter: the result is wrong whenever the value goes down.",
     sources: [`${functions}#rate`],
     fix: "Use deriv() or delta(), or compare the gauge itself.",
+    examples: { wrong: "rate(redis_memory_used_bytes[5m]) > 0", right: "deriv(redis_memory_used_bytes[5m]) > 0" },
   },
   "counter-without-rate": {
     severity: "warning",
@@ -134,6 +164,7 @@ const table: Readonly<Record<LintId, LintRule>> = {
     rationale: "It never falls: after the first event the alert fires until the process restarts.",
     sources: [`${functions}#increase`],
     fix: "Compare increase(…[15m]) or rate(…[5m]).",
+    examples: { wrong: "redis_evicted_keys_total > 0", right: "increase(redis_evicted_keys_total[15m]) > 0" },
   },
   "range-missing": {
     severity: "error",
@@ -141,6 +172,7 @@ const table: Readonly<Record<LintId, LintRule>> = {
     rationale: "Prometheus refuses the expression.",
     sources: [functions],
     fix: "Give it a window, such as [5m].",
+    examples: { wrong: "rate(redis_evicted_keys_total) > 0", right: "rate(redis_evicted_keys_total[5m]) > 0" },
   },
   "unknown-series": {
     severity: "warning",
@@ -148,6 +180,7 @@ const table: Readonly<Record<LintId, LintRule>> = {
     rationale: "A rule on a series that is not there is silent for ever.",
     sources: [page],
     fix: "Correct the name, or add an alert on absent(…).",
+    examples: { wrong: "redis_memory_use_bytes > 1", right: "redis_memory_used_bytes > 1" },
   },
   promtool: {
     severity: "error",
@@ -202,6 +235,10 @@ export const lintRules: readonly Rule[] = Object.entries(table).map(([id, rule])
   check: () => {},
   tests: { valid: [], invalid: [] },
 }));
+
+/** Of those that a file alone decides: what they are about and what not, by id. @internal */
+export const lintExamples: readonly (readonly [string, { readonly wrong: string; readonly right: string }])[] =
+  Object.entries(table).flatMap(([id, { examples }]) => (examples === undefined ? [] : [[`rules/${id}`, examples]]));
 
 const byId = new Map(lintRules.map(({ meta }) => [meta.id, meta]));
 
