@@ -45,6 +45,12 @@ export async function readFiles(config: Config, source: ConfigSource): Promise<F
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);
+  for (const { name, value, server, path: [, kind] = [] } of facts) {
+    // Of what a redis.conf includes it has been said why not.
+    if (name !== unreadFact || kind === "redis") continue;
+    const message = `${server}: what it takes from ${value} was not read, and its defaults are not assumed`;
+    notes.push({ kind: "skipped", rule: null, message });
+  }
   return { facts, notes };
 }
 
