@@ -1,7 +1,24 @@
-// What a password may stand beside in a message, a file or an address. Reports are uploaded and mailed around.
-const addresses = /\b([a-z][a-z0-9+.-]*:\/\/)([^\s/@:"']*):([^\s/"']+)@/gi;
-const settings =
-  /\b((?:[\w-]*(?:password|passwd|passphrase|secret|token|api[_-]?key))\s*[=:]\s*|(?:requirepass|masterauth|sasl[\w.]*password)\s+)("[^"]*"|'[^']*'|[^\s,;"'}]+)/gi;
+// What a password may stand beside in a message, a file or an address. Reports are uploaded and mailed around. What may be
+// as long as one likes is bounded: each of these is tried at every word of a text.
+const patterns: readonly (readonly [RegExp, string])[] = [
+  // redis://user:password@host: a password may hold what an address would have to escape.
+  [/\b([a-z][a-z0-9+.-]{0,30}:\/\/)([^\s/@:"'<>]{0,100}):([^\s"<>]{1,1000})@/gi, "$1$2:***@"],
+  // https://token@host
+  [/\b(https?:\/\/)([^\s/@:"'<>]{1,1000})@/gi, "$1***@"],
+  // user:password@host, without a scheme
+  [/(^|[\s"'(=,[/])([\w.%-]{0,100}):(?!\/\/)([^\s@"'/<>*]{1,1000})@(?=[\w[])/g, "$1$2:***@"],
+  // password=x, "password": "x", requirepass x
+  [
+    /\b([\w.-]{0,100}(?:password|passwd|passphrase|pwd|secret|token|credentials?|(?:api|access|secret|private)[_-]?key)["']?\s*[=:]\s*|(?:requirepass|masterauth|sasl[\w.]{0,100}password|redis-cli\s[^\n]{0,200}?-a)\s+(?!(?:or|and|is|not)\b))("[^"]*"|'[^']*'|[^\s,;"'}&]+)/gi,
+    "$1***",
+  ],
+  [/([?&]auth=|--pass(?:word|phrase)?\s+)[^\s,;"'}&]+/gi, "$1***"],
+  [/\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/g, "$1 ***"],
+  // The command of Redis: AUTH password, AUTH user password
+  [/\b(AUTH)\s+[^\s"']+(?:\s+[^\s"',;]+)?/g, "$1 ***"],
+  // Its access rules: user alice on >password
+  [/\b(user\s+\S+\s[^\n>]{0,200}>)\S+/gi, "$1***"],
+];
 /** The name of a setting, or of a part of a report, whose value is one. */
 const secretName =
   /(?:^|[._-])(?:pass|passw(?:or)?d|passphrase|token|credentials?)(?:$|[._-])|pass(?:word|wd|phrase)?$|secret|token$|jaas|(?:master|primary)auth$|api[_-]?key/i;
@@ -12,7 +29,9 @@ const publicName = /^initial[._-]cluster[._-]token$/i;
 
 /** A text without the passwords in it. */
 export function maskText(text: string): string {
-  return text.replaceAll(addresses, "$1$2:***@").replaceAll(settings, "$1***");
+  let rest = text;
+  for (const [pattern, shown] of patterns) rest = rest.replaceAll(pattern, shown);
+  return rest;
 }
 
 /** What a report may show of a setting: nothing of a password, and of an address all but its password. */

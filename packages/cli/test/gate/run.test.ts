@@ -307,6 +307,47 @@ describe("a whole run", () => {
   });
 });
 
+test.each([
+  "redis://admin:hunter2@h:1",
+  "redis://u:hunter2/sec@ret@h:1",
+  "https://hunter2@h/x",
+  "u:hunter2@h:1",
+  "h/?auth=hunter2&db=1",
+  'requirepass "hunter2 x"',
+  '{"password":"hunter2"}',
+  "pwd=hunter2",
+  "AWS_SECRET_ACCESS_KEY=hunter2",
+  "secret_key: hunter2",
+  "--password hunter2",
+  "redis-cli -h 127.0.0.1 -a hunter2 PING",
+  "AUTH hunter2",
+  "AUTH user hunter2",
+  "Authorization: Bearer hunter2",
+  "user alice on >hunter2 ~* +@all",
+])("the password in %s is shown in no report", (text) => {
+  expect(mask(text)).not.toContain("hunter2");
+  expect(mask(text)).toContain("***");
+});
+
+test.each([
+  "a@b: the password is good",
+  "12 tokens: 5",
+  "snowshed.yaml:3:5",
+  "https://redis.io/docs/latest/commands/auth/",
+  "requirepass or ACLs, bind to an inner address",
+  "owner @infra, until 2027-01-01",
+  "image: redis@sha256:0123456789abcdef",
+])("%s holds none, and stays", (text) => {
+  expect(mask(text)).toBe(text);
+});
+
+test("a long text is searched for passwords in one go", () => {
+  const before = process.cpuUsage();
+  for (const part of ["a.a-", "a:b@", "a://a:", "user x ", 'password="', "redis-cli "]) mask(part.repeat(60_000));
+  // Tried at every word to the end of the text, it would be hours.
+  expect(process.cpuUsage(before).user / 1e6).toBeLessThan(20);
+});
+
 test("the article's numbers are its own, and no rule of the others stages repeats them", () => {
   expect(article).toMatchObject({
     highWritesPerSecond: 100_000,
