@@ -49,12 +49,17 @@ export interface PlatformaticFetchResponse {
         readonly partitions: readonly {
             readonly partitionIndex: number;
             readonly logStartOffset: bigint;
+            readonly abortedTransactions?: readonly {
+                readonly producerId: bigint;
+                readonly firstOffset: bigint;
+            }[] | null;
             readonly records?: readonly {
                 readonly firstOffset: bigint;
                 readonly lastOffsetDelta: number;
                 readonly firstTimestamp: bigint;
                 readonly maxTimestamp: bigint;
                 readonly attributes: number;
+                readonly producerId: bigint;
                 readonly records: readonly {
                     readonly offsetDelta: number;
                     readonly timestampDelta: bigint;
@@ -66,9 +71,18 @@ export interface PlatformaticFetchResponse {
         }[];
     }[];
 }
-interface BrokerAddress {
+export interface BrokerAddress {
     host: string;
     port: number;
+}
+export interface PlatformaticMetadata {
+    readonly topics: Map<string, {
+        readonly id: string;
+        readonly partitions: {
+            readonly leader: number;
+            readonly leaderEpoch: number;
+        }[];
+    } | undefined>;
 }
 export interface PlatformaticConsumerLike {
     readonly memberId: string | null;
@@ -89,21 +103,13 @@ export interface PlatformaticConsumerLike {
         untrack(topic: string): boolean;
     };
     joinGroup(options: {
-        protocolsMetadata?: () => Promise<Buffer>;
+        protocolsMetadata?: (protocols: unknown, topics: string[], metadata: PlatformaticMetadata) => Promise<Buffer>;
         sessionTimeout?: number;
     }): Promise<string>;
     leaveGroup(): Promise<void>;
     metadata(options: {
         topics?: string[];
-    }): Promise<{
-        readonly topics: Map<string, {
-            readonly id: string;
-            readonly partitions: {
-                readonly leader: number;
-                readonly leaderEpoch: number;
-            }[];
-        }>;
-    }>;
+    }): Promise<PlatformaticMetadata>;
     clearMetadata(): void;
     fetch(options: {
         node: number;

@@ -52,6 +52,7 @@ export interface PlatformaticFetchResponse {
     readonly partitions: readonly {
       readonly partitionIndex: number;
       readonly logStartOffset: bigint;
+      readonly abortedTransactions?: readonly { readonly producerId: bigint; readonly firstOffset: bigint }[] | null;
       readonly records?:
         | readonly {
             readonly firstOffset: bigint;
@@ -59,6 +60,7 @@ export interface PlatformaticFetchResponse {
             readonly firstTimestamp: bigint;
             readonly maxTimestamp: bigint;
             readonly attributes: number;
+            readonly producerId: bigint;
             readonly records: readonly {
               readonly offsetDelta: number;
               readonly timestampDelta: bigint;
@@ -73,9 +75,18 @@ export interface PlatformaticFetchResponse {
 }
 
 /** Of @platformatic/kafka: where a broker is. */
-interface BrokerAddress {
+export interface BrokerAddress {
   host: string;
   port: number;
+}
+
+/** Of @platformatic/kafka: what the cluster says of topics. */
+export interface PlatformaticMetadata {
+  readonly topics: Map<
+    string,
+    | { readonly id: string; readonly partitions: { readonly leader: number; readonly leaderEpoch: number }[] }
+    | undefined
+  >;
 }
 
 /** A `Consumer` of @platformatic/kafka with the classic group protocol. Nothing else may consume with it. */
@@ -90,14 +101,12 @@ export interface PlatformaticConsumerLike {
   };
   isActive(): boolean;
   readonly topics: { track(topic: string): boolean; untrack(topic: string): boolean };
-  joinGroup(options: { protocolsMetadata?: () => Promise<Buffer>; sessionTimeout?: number }): Promise<string>;
+  joinGroup(options: {
+    protocolsMetadata?: (protocols: unknown, topics: string[], metadata: PlatformaticMetadata) => Promise<Buffer>;
+    sessionTimeout?: number;
+  }): Promise<string>;
   leaveGroup(): Promise<void>;
-  metadata(options: { topics?: string[] }): Promise<{
-    readonly topics: Map<
-      string,
-      { readonly id: string; readonly partitions: { readonly leader: number; readonly leaderEpoch: number }[] }
-    >;
-  }>;
+  metadata(options: { topics?: string[] }): Promise<PlatformaticMetadata>;
   clearMetadata(): void;
   fetch(options: {
     node: number;

@@ -3,8 +3,9 @@ import type { Context } from "../../concurrency/context.ts";
 import { FatalError } from "../../overload/classified-errors.ts";
 import type { Assigned, ConsumerListener, ConsumerPort, Position } from "./consumer-port.ts";
 import { partitionKey } from "./consumer-port.ts";
-import type { PlatformaticConsumerLike, PlatformaticFetchResponse } from "./kafka-like.ts";
+import type { PlatformaticConsumerLike, PlatformaticFetchResponse, PlatformaticMetadata } from "./kafka-like.ts";
 import { PlatformaticCoordinator } from "./platformatic-coordinator.ts";
+import { said } from "./platformatic-failures.ts";
 import { messagesOf, nextOffset } from "./platformatic-records.ts";
 
 /** A partition that is assigned. */
@@ -53,6 +54,10 @@ export class PlatformaticConsumer implements ConsumerPort {
   #isRejoining = false;
   /** Since the last time it joined, or tried to, something has happened that the group does not know of. */
   #wantsToJoin = false;
+  /** Of all topics, when the partitions were given out. */
+  #partitions = 0;
+  /** Whether it is this one that gives them out. */
+  #isLeader = false;
   #isStopped = false;
 
   constructor(client: PlatformaticConsumerLike, settings: Settings) {
@@ -67,6 +72,7 @@ export class PlatformaticConsumer implements ConsumerPort {
     const client = this.#client;
     client.on("consumer:group:join", this.#onJoin);
     client.on("consumer:group:rebalance", this.#onRebalance);
+    client.on("consumer:heartbeat:end", this.#onHeartbeat);
     client.on("consumer:heartbeat:error", this.#onHeartbeatError);
     client.on("error", this.#onError);
     for (const topic of this.#settings.topics) client.topics.track(topic);
@@ -118,6 +124,7 @@ export class PlatformaticConsumer implements ConsumerPort {
     const client = this.#client;
     client.removeListener("consumer:group:join", this.#onJoin);
     client.removeListener("consumer:group:rebalance", this.#onRebalance);
+    client.removeListener("consumer:heartbeat:end", this.#onHeartbeat);
     client.removeListener("consumer:heartbeat:error", this.#onHeartbeatError);
     client.removeListener("error", this.#onError);
     try {
@@ -129,7 +136,8 @@ export class PlatformaticConsumer implements ConsumerPort {
 
   async #join(): Promise<void> {
     // The client asks for it before each request to join, and waits for it: the one place where it can be held up.
-    const protocolsMetadata = async (): Promise<Buffer> => {
+    const protocolsMetadata = async (_: unknown, __: unknown, metadata: PlatformaticMetadata): Promise<Buffer> => {
+      this.#partitions = partitionsOf(metadata);
       await this.#handOver();
       return Buffer.alloc(0);
     };
@@ -156,12 +164,27 @@ export class PlatformaticConsumer implements ConsumerPort {
     this.#isRebalancing = true;
   };
 
+  /** Partitions that were added since are nobody's until the leader joins again; the client takes no notice of them. */
+  readonly #onHeartbeat = (): void => {
+    const epoch = this.#epoch;
+    if (!this.#isLeader || this.#isRejoining) return;
+    void this.#client.metadata({ topics: [...this.#settings.topics] }).then(
+      (metadata) => {
+        if (epoch !== this.#epoch || partitionsOf(metadata) <= this.#partitions) return;
+        this.#isRebalancing = true;
+        void this.#rejoin();
+      },
+      () => {},
+    );
+  };
+
   readonly #onHeartbeatError = (): void => {
     void this.#coordinator.findAnew();
   };
 
-  readonly #onJoin = (): void => {
+  readonly #onJoin = ({ isLeader }: { readonly isLeader: boolean }): void => {
     if (this.#isStopped) return;
+    this.#isLeader = isLeader;
     // The client commits again what it could not while it was no member: in the new generation, over what others committed.
     for (const offsets of this.#commits) offsets.length = 0;
     const wasAnnounced = this.#isAnnounced;
@@ -207,7 +230,14 @@ export class PlatformaticConsumer implements ConsumerPort {
   /** Finds out where to begin, for as long as it takes. */
   async #assign(epoch: number): Promise<void> {
     const { topics } = this.#settings;
-    const assigned = (this.#client.assignments ?? []).filter(({ topic }) => topics.includes(topic));
+    const all = this.#client.assignments ?? [];
+    const assigned = all.filter(({ topic }) => topics.includes(topic));
+    if (assigned.length < all.length) {
+      // The client gives the topics of the group's leader to all members, whatever they read.
+      const others = all.flatMap(({ topic }) => (topics.includes(topic) ? [] : [topic])).join(", ");
+      const why = `it was given partitions of ${others}, which it does not read: all of a group must read the same topics`;
+      this.#listener?.onFailure(new FatalError(why), false);
+    }
     const cursors = await this.#untilDone(epoch, () => this.#cursorsOf(assigned));
     if (cursors === undefined) return;
     this.#cursors = new Map(cursors.map((cursor) => [partitionKey(cursor), cursor]));
@@ -304,7 +334,7 @@ export class PlatformaticConsumer implements ConsumerPort {
         const next = nextOffset(fetched.records);
         // A session of the broker may bring what was asked for before.
         if (cursor === undefined || next === undefined || next <= cursor.offset) continue;
-        const messages = messagesOf(cursor, fetched.records ?? [], cursor.offset);
+        const messages = messagesOf(cursor, fetched, cursor.offset);
         if (messages.length > 0) {
           cursor.isBusy = true;
           void this.#listener?.onMessages(cursor, messages).hasRoom.then(() => {
@@ -362,10 +392,6 @@ export class PlatformaticConsumer implements ConsumerPort {
   }
 }
 
-/** Whether a failure, or one of those it is made of, has this name in the protocol. */
-function said(error: unknown, apiId: string): boolean {
-  const { errors, cause, apiId: own } = (error ?? {}) as { errors?: unknown; cause?: unknown; apiId?: unknown };
-  if (own === apiId) return true;
-  if (Array.isArray(errors) && errors.some((member) => said(member, apiId))) return true;
-  return cause !== undefined && said(cause, apiId);
+function partitionsOf({ topics }: PlatformaticMetadata): number {
+  return [...topics.values()].reduce((sum, topic) => sum + (topic?.partitions.length ?? 0), 0);
 }

@@ -1,4 +1,4 @@
-import type { PlatformaticConsumerLike } from "./kafka-like.ts";
+import type { BrokerAddress, PlatformaticConsumerLike } from "./kafka-like.ts";
 
 /** Nothing can listen there: to connect fails at once. */
 const nowhere = { host: "127.0.0.1", port: 0 };
@@ -12,11 +12,18 @@ const nowhere = { host: "127.0.0.1", port: 0 };
 export class PlatformaticCoordinator {
   readonly #client: PlatformaticConsumerLike;
   readonly #topics: readonly string[];
+  /** The client's own list, which it has no other way to tell. */
+  readonly #bootstrap: BrokerAddress[];
   #isAsking = false;
 
   constructor(client: PlatformaticConsumerLike, topics: readonly string[]) {
     this.#client = client;
     this.#topics = topics;
+    const symbol = Object.getOwnPropertySymbols(client).find(
+      ({ description }) => description === "plt.kafka.base.bootstrapBrokers",
+    );
+    const bootstrap = symbol === undefined ? [] : (client as unknown as Record<symbol, unknown>)[symbol];
+    this.#bootstrap = Array.isArray(bootstrap) ? (bootstrap as BrokerAddress[]) : [];
   }
 
   /** For before a request that the client makes next: it must not be one to a broker that nobody knows. */
@@ -29,10 +36,14 @@ export class PlatformaticCoordinator {
     return true;
   }
 
-  /** If the one that the client knows is gone. Never rejects. */
+  /** After a request that failed. Never rejects. */
   async findAnew(): Promise<void> {
     const client = this.#client;
-    if (this.#isAsking || client.coordinatorId === null) return;
+    if (client.coordinatorId === null) {
+      this.#askAnother();
+      return;
+    }
+    if (this.#isAsking) return;
     this.#isAsking = true;
     try {
       await client.metadata({ topics: [...this.#topics] });
@@ -45,11 +56,19 @@ export class PlatformaticCoordinator {
     }
   }
 
-  /** It does not answer: what waits for it fails, and is asked of whoever is the coordinator then. */
+  /** There is no answer: what waits for it fails, and is asked of whoever is the coordinator then. */
   disconnect(): void {
     const { coordinatorId: id, currentMetadata: metadata, connections } = this.#client;
-    const broker = metadata?.brokers.get(id ?? -1);
+    const [first] = this.#bootstrap;
+    const broker = id === null ? first : metadata?.brokers.get(id);
+    if (id === null) this.#askAnother();
     const connection = broker === undefined ? undefined : connections.getEstablishedConnection(broker);
     connection?.close().catch(() => {});
+  }
+
+  /** Who is the coordinator the client asks only the first of its brokers that takes a connection, one that hangs as well. */
+  #askAnother(): void {
+    const first = this.#bootstrap.shift();
+    if (first !== undefined) this.#bootstrap.push(first);
   }
 }

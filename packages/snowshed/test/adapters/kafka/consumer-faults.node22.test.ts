@@ -1,5 +1,5 @@
 // Bad luck of a consumer, each kind for itself: what the client, the broker, the store or the handler does at the worst moment.
-import { Admin, Consumer } from "@platformatic/kafka";
+import { Admin, Consumer, Producer } from "@platformatic/kafka";
 import { ConsumerRunner, deduplicated } from "snowshed/kafka";
 import type { ConsumedMessage, ConsumerEvent, ConsumerRunnerOptions } from "snowshed/kafka";
 import type { PostgresDeduplicationOptions } from "snowshed/postgres";
@@ -78,11 +78,11 @@ test("a commit that the client makes again after it has joined anew says nothing
   for (const release of releases) release();
 }, 60_000);
 
-/** A member that hears of nothing by a heartbeat for a while. */
-function quietConsumer(): Consumer {
+/** By itself a member that hears of nothing by a heartbeat for a while. */
+function quietConsumer(own: { heartbeatInterval?: number; metadataMaxAge?: number } = {}): Consumer {
   const options = { clientId: "quiet", bootstrapBrokers: cluster().bootstrap, groupId: groupOf() };
   const session = { sessionTimeout: 30_000, rebalanceTimeout: 30_000, heartbeatInterval: 20_000 };
-  const client = new Consumer({ ...options, ...session, retryDelay: 50, connectTimeout: 1000 });
+  const client = new Consumer({ ...options, ...session, retryDelay: 50, connectTimeout: 1000, ...own });
   after(() => client.close(true));
   return client;
 }
@@ -185,6 +185,70 @@ test("a group that begins at the end loses nothing of what its first member has 
   );
   await until(() => rest.length === 2, "both came to the next member");
   expect(rest).toEqual(["0", "1"]);
+}, 60_000);
+
+test("what a transaction wrote that was aborted comes to no handler, and its offsets hold nothing up", async () => {
+  const topic = await topicOf(1);
+  const base = { bootstrapBrokers: cluster().bootstrap, retryDelay: 100, idempotent: true };
+  const client = new Producer({ ...base, clientId: "transactions", transactionalId: topic });
+  after(() => client.close(true));
+  // A cluster that has just begun makes the topic of all transactions first, and has no coordinator until then.
+  const begin = async (failures = 0): ReturnType<typeof client.beginTransaction> => {
+    try {
+      return await client.beginTransaction();
+    } catch (error) {
+      if (failures === 20) throw error;
+      return begin(failures + 1);
+    }
+  };
+  const transact = async (end: "commit" | "abort", ...values: string[]): Promise<void> => {
+    const transaction = await begin();
+    for (const value of values) {
+      const message = { topic, key: Buffer.from("a"), value: Buffer.from(value) };
+      await transaction.send({ messages: [message] });
+    }
+    await transaction[end]();
+  };
+  await transact("abort", "x", "x");
+  await transact("commit", "0", "1");
+  await transact("abort", "x", "x", "x");
+  await transact("commit", "2");
+  await transact("abort", "x");
+  await transact("commit", "3");
+  const seen: string[] = [];
+  const { runner } = await runnerOf({ topics: [topic], handler: (message) => seen.push(text(message)) });
+  await until(() => seen.at(-1) === "3", "the last came");
+  expect(seen).toEqual(["0", "1", "2", "3"]);
+  // Each end of a transaction takes an offset.
+  await until(() => runner.inspect().partitions[0]?.committed === 15n, "all is committed");
+}, 60_000);
+
+test("partitions that are added are read, and nobody is disturbed who has work", async () => {
+  const topic = await topicOf(1);
+  const producer = await producerOf();
+  const admin = await adminOf();
+  const client = quietConsumer({ heartbeatInterval: 50, metadataMaxAge: 50 });
+  const seen: string[] = [];
+  const events: string[] = [];
+  const handler = (message: ConsumedMessage): unknown => seen.push(text(message));
+  const onEvent = ({ type }: ConsumerEvent): unknown => events.push(type);
+  const runner = new ConsumerRunner(client, { topics: [topic], handler, onEvent });
+  await runner.start();
+  after(() => runner.stop({ timeout: 0 }));
+  await producer.send(mintAll(producer, topic, 5, 5));
+  await until(() => seen.length === 5, "those of the first came");
+  await admin.createPartitions({
+    topics: [{ name: topic, count: 3, assignments: [{ brokerIds: [1] }, { brokerIds: [1] }] }],
+  });
+  await until(() => runner.inspect().partitions.length === 3, "all are its own");
+  const other = await producerOf();
+  const more = [0, 1, 2].map((partition) =>
+    other.mint({ topic, type: "counted", key: "a", value: `p${partition}`, partition }),
+  );
+  await other.send(more);
+  await until(() => seen.length === 8, "those of each came");
+  expect(seen.slice(5).toSorted()).toEqual(["p0", "p1", "p2"]);
+  expect(events).toEqual(["assigned", "revoked", "assigned"]);
 }, 60_000);
 
 test("a topic that is made anew is read from its beginning", async () => {
