@@ -11,7 +11,6 @@ import { AllowList } from "../../../src/gate/chaos/targets.ts";
 import { ToxiproxyApi } from "../../../src/gate/chaos/toxiproxy-api.ts";
 import type { ChaosFiles } from "../../support/chaos.ts";
 import { chaosFiles } from "../../support/chaos.ts";
-import { run } from "../../support/memory-io.ts";
 
 // Gates that are ended in the middle of a fault, as processes of their own.
 
@@ -30,7 +29,7 @@ function journals({ state }: ChaosFiles): string[] {
 /** An API of fault proxies in this process, one for each kind, in front of a server that takes connections. */
 async function proxied(): Promise<{
   readonly toxicsOf: (kind: string) => number;
-  readonly filesOf: (kind: string, fault: object) => Promise<ChaosFiles>;
+  readonly filesOf: (kind: string, fault: object, name?: string) => Promise<ChaosFiles>;
 }> {
   const server = createServer((socket) => void socket.on("error", () => {}).resume());
   server.listen(0, "127.0.0.1");
@@ -41,14 +40,14 @@ async function proxied(): Promise<{
   const { port } = await api.listen({ host: "127.0.0.1", port: 0 });
   onTestFinished(() => api.close());
   return {
-    toxicsOf: (kind) => api.proxy(kind).toxics.length,
-    filesOf: async (kind, figures) => {
-      const { listen } = await api.create(kind, { host: "127.0.0.1", port: 0 }, upstream);
+    toxicsOf: (name) => api.proxy(name).toxics.length,
+    filesOf: async (kind, figures, name = kind) => {
+      const { listen } = await api.create(name, { host: "127.0.0.1", port: 0 }, upstream);
       const probe = { probe: "tcp", target: listen };
-      const target = { url: `http://127.0.0.1:${port}`, proxies: [kind] };
+      const target = { url: `http://127.0.0.1:${port}`, proxies: [name] };
       return chaosFiles([
         {
-          id: kind,
+          id: name,
           steadyState: [probe],
           fault: { engine: "toxiproxy", target, kind, durationS: 600, ...figures },
           faultSeen: { ...probe, fails: true },
@@ -83,20 +82,25 @@ test("kill -9 in the middle of each fault of a proxy: the watchdog takes every o
   );
 }, 60_000);
 
-test.each([
-  ["SIGHUP, as when its terminal is closed", ["SIGHUP"], [null, "SIGHUP"]],
-  ["SIGTERM", ["SIGTERM"], [143, null]],
-  ["Ctrl-C twice", ["SIGINT", "SIGINT"], [130, null]],
-] as const)("%s: the fault is taken back", async (_, signals, ended) => {
+test("a closed terminal, SIGTERM and Ctrl-C twice: the fault is taken back", async () => {
   const { toxicsOf, filesOf } = await proxied();
-  const files = await filesOf("black-hole", {});
-  const gate = startGate(files);
-  await expect.poll(() => toxicsOf("black-hole"), { timeout: 25_000 }).toBe(2);
-  const gone = once(gate, "close");
-  for (const signal of signals) gate.kill(signal);
-  expect(await gone).toEqual(ended);
-  await expect.poll(() => [toxicsOf("black-hole"), journals(files)], { timeout: 25_000 }).toEqual([0, []]);
-});
+  const cases = [
+    ["hangup", ["SIGHUP"], [null, "SIGHUP"]],
+    ["term", ["SIGTERM"], [143, null]],
+    ["twice", ["SIGINT", "SIGINT"], [130, null]],
+  ] as const;
+  await Promise.all(
+    cases.map(async ([name, signals, ended]) => {
+      const files = await filesOf("black-hole", {}, name);
+      const gate = startGate(files);
+      await expect.poll(() => toxicsOf(name), { timeout: 25_000 }).toBe(2);
+      const gone = once(gate, "close");
+      for (const signal of signals) gate.kill(signal);
+      expect(await gone).toEqual(ended);
+      await expect.poll(() => [toxicsOf(name), journals(files)], { timeout: 25_000 }).toEqual([0, []]);
+    }),
+  );
+}, 60_000);
 
 test("kill -9 of the gate and of its watchdog: the fault stays, and heal takes it back, twice if need be", async () => {
   const { toxicsOf, filesOf } = await proxied();
@@ -110,9 +114,10 @@ test("kill -9 of the gate and of its watchdog: the fault stays, and heal takes i
   gate.kill("SIGKILL");
   await gone;
   expect([toxicsOf("black-hole"), journals(files)]).toEqual([2, [expect.stringMatching(/\.journal$/)]]);
-  expect(await run(["gate", "chaos", "run", "-c", files.config], { env: files.env })).toMatchObject({ code: 3 });
+  expect(await once(startGate(files), "close")).toEqual([3, null]);
   for (let time = 0; time < 2; time++) {
-    expect(await run(["gate", "chaos", "heal"], { env: files.env })).toMatchObject({ code: 0 });
+    const heal = spawn(process.execPath, [bin, "gate", "chaos", "heal"], { env: files.env, stdio: "ignore" });
+    expect(await once(heal, "close")).toEqual([0, null]);
     expect([toxicsOf("black-hole"), journals(files)]).toEqual([0, []]);
   }
 });
@@ -177,21 +182,14 @@ describe("nft, for real, in a network of its own", () => {
       { ...experiments[0], id: "long", fault: { ...experiments[0]!.fault, durationS: 600 } },
     ]);
     const files = { ...made, env: { ...made.env, PATH: path } };
-    const gate = (...names: string[]): ChildProcess => {
-      const [program, args] = within(process.execPath, bin, "gate", "chaos", "run", ...names, "-c", files.config);
-      const child = spawn(program, args, { env: files.env, stdio: ["ignore", "ignore", "pipe"] });
-      onTestFinished(() => void child.kill("SIGKILL"));
-      return child;
-    };
-    const short = gate(...cases.map(([kind]) => kind));
+    const [program, args] = within(process.execPath, bin, "gate", "chaos", "run", "-c", files.config);
+    const gate = spawn(program, args, { env: files.env, stdio: ["ignore", "ignore", "pipe"] });
+    onTestFinished(() => void gate.kill("SIGKILL"));
     let notes = "";
-    short.stderr!.on("data", (bytes: Buffer) => (notes += bytes.toString()));
-    const [code] = (await once(short, "close")) as [number];
-    expect([code, notes.match(/recovered/g)?.length, await tables()]).toEqual([0, 3, ""]);
-
-    const long = gate("long");
-    await expect.poll(tables, { timeout: 25_000 }).toContain("table inet snowshed_long");
-    long.kill("SIGKILL");
+    gate.stderr.on("data", (bytes: Buffer) => (notes += bytes.toString()));
+    await expect.poll(tables, { timeout: 60_000 }).toBe("table inet snowshed_long\n");
+    expect(notes.match(/^snowshed: (?:black-hole|reset|loss): recovered /gm)).toHaveLength(3);
+    gate.kill("SIGKILL");
     await expect.poll(tables, { timeout: 25_000 }).toBe("");
     await expect.poll(() => journals(files), { timeout: 25_000 }).toEqual([]);
   }, 120_000);

@@ -152,6 +152,26 @@ describe("what is refused", () => {
     expect(code).toBe(0);
   });
 
+  test("a signal for another machine: who listens at the same port here is left alone", async () => {
+    const own = await freePort();
+    const script = `require("net").createServer((s) => s.end()).listen(${own}, () => console.log("there"))`;
+    const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    await once(child.stdout, "data");
+    const target = `192.0.2.1:${own}`;
+    const probe = { probe: "tcp", target: `127.0.0.1:${own}` };
+    const fault = { engine: "signal", target, kind: "pause", durationS: 0.2, settleS: 0 };
+    const rest = { faultSeen: { ...probe, fails: true }, recover: { withinS: 5, expect: ["steady-state"] } };
+    const { code, stage } = await runChaos(
+      chaosFiles([{ id: "pause", steadyState: [probe], fault, ...rest }], { targets: [target] }),
+    );
+    expect([code, stage?.facts.experiments?.[0]?.message]).toEqual([
+      3,
+      expect.stringContaining("192.0.2.1 is no address of this machine"),
+    ]);
+    expect(readFileSync(`/proc/${child.pid}/stat`, "utf8")).not.toMatch(/\) T /);
+  });
+
   test("production", async () => {
     const { code, stage } = await runChaos(chaosFiles([delay()], { environment: "production" }));
     expect([code, stage?.verdict]).toEqual([3, "inconclusive"]);
@@ -288,5 +308,16 @@ describe("plan and proxy", () => {
     expect((await proxy).code).toBe(130);
     expect((await runChaos(chaosFiles([experiment]))).stage?.facts.experiments?.[0]?.outcome).toBe("engine-missing");
     await expect(once(connect(listen, "127.0.0.1"), "connect")).rejects.toThrow("ECONNREFUSED");
+  });
+
+  test("the proxy with a slip in it gives the port of its API back", async () => {
+    const own = await freePort();
+    const args = ["gate", "chaos", "proxy", "--listen", `127.0.0.1:${own}`];
+    const taken = `redis=127.0.0.1:${redis.port},127.0.0.1:1`;
+    for (const wrong of ["redis", "redis=127.0.0.1:0,192.0.2.1:6379", taken]) {
+      const { code, stderr } = await run([...args, "--proxy", wrong]);
+      expect([code, stderr]).toEqual([2, expect.stringContaining("snowshed: ")]);
+      await expect(once(connect(own, "127.0.0.1"), "connect")).rejects.toThrow("ECONNREFUSED");
+    }
   });
 });
