@@ -1,5 +1,5 @@
-import type { Document, Node, YAMLMap } from "yaml";
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from "yaml";
+import type { Document, Node, Pair } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, YAMLMap } from "yaml";
 import { duplicateKeys } from "../duplicate-keys.ts";
 import { didYouMean } from "../nearest.ts";
 import { expressionPosition } from "./expression-position.ts";
@@ -57,6 +57,7 @@ class Reader {
   readonly #lines = new LineCounter();
   readonly #rules: WrittenRule[] = [];
   readonly #problems: FileProblem[] = [];
+  readonly #maps = new Map<YAMLMap, YAMLMap>();
   #isPlain = true;
 
   constructor(text: string) {
@@ -203,10 +204,32 @@ class Reader {
   }
 
   #resolved(document: Document.Parsed, node: unknown): Node | undefined {
-    if (!isAlias(node)) return node as Node | undefined;
-    const target = node.resolve(document);
-    if (target === undefined) this.#problem(node, "rule-file", `there is no anchor &${node.source}`);
-    return target;
+    const target = isAlias(node) ? node.resolve(document) : (node as Node | undefined);
+    if (target === undefined && isAlias(node)) this.#problem(node, "rule-file", `there is no anchor &${node.source}`);
+    return isMap(target) ? this.#merged(document, target) : target;
+  }
+
+  /** With what `<<: *base` takes over: its own keys hold. */
+  #merged(document: Document.Parsed, map: YAMLMap): YAMLMap {
+    const known = this.#maps.get(map);
+    if (known !== undefined) return known;
+    // Of one that takes over itself: what it has is all.
+    this.#maps.set(map, map);
+    const merges = map.items.filter(isMerge);
+    if (merges.length === 0) return map;
+    const merged = new YAMLMap();
+    merged.range = map.range ?? null;
+    merged.items = map.items.filter((pair) => !isMerge(pair));
+    for (const { value } of merges) {
+      const sources = isSeq(value) ? value.items : [value];
+      for (const source of sources) {
+        const base = isAlias(source) ? source.resolve(document) : source;
+        const pairs = isMap(base) ? this.#merged(document, base).items : [];
+        merged.items.push(...pairs.filter(({ key }) => !merged.has(key)));
+      }
+    }
+    this.#maps.set(map, merged);
+    return merged;
   }
 
   #yamlProblem(message: string, offset: number): void {
@@ -241,4 +264,8 @@ class Reader {
 function textAt(map: YAMLMap, key: string): string | null {
   const value = map.get(key);
   return typeof value === "string" ? value : typeof value === "number" ? String(value) : null;
+}
+
+function isMerge({ key }: Pair): boolean {
+  return isScalar(key) && key.value === "<<" && key.type === "PLAIN";
 }

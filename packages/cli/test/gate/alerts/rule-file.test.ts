@@ -27,6 +27,34 @@ describe("a place in an expression is a place in the file", () => {
   });
 });
 
+test("what a rule takes over by << is its own, as it is to Prometheus", () => {
+  const text = `groups:
+- name: a
+  rules:
+  - &base
+    alert: A
+    expr: &e up == 0
+    for: 5m
+    labels: &l { severity: warning }
+  - { <<: *base, alert: B }
+  - { alert: C, expr: *e, labels: { <<: [*l, { team: x }], severity: critical } }
+`;
+  const { rules, problems } = readFileText("/a.yml", "a.yml", text);
+  expect(problems).toEqual([]);
+  expect(rules.map(({ name, expression, waits, labels }) => [name, expression.text, waits, labels])).toEqual([
+    ["A", "up == 0", "5m", { severity: "warning" }],
+    ["B", "up == 0", "5m", { severity: "warning" }],
+    ["C", "up == 0", null, { severity: "critical", team: "x" }],
+  ]);
+});
+
+test("one that takes over itself, or others many times over, ends", () => {
+  const levels = Array.from({ length: 40 }, (_, index) => `- &b${index + 1} { <<: [*b${index}, *b${index}] }\n`);
+  const self = "groups:\n- name: a\n  rules: [&self { <<: *self, alert: D, expr: up }]\n";
+  expect(readFileText("/a.yml", "a.yml", self).rules.map(({ name }) => name)).toEqual(["D"]);
+  expect(readFileText("/a.yml", "a.yml", `groups:\n- &b0 { a: 1 }\n${levels.join("")}`).rules).toEqual([]);
+});
+
 describe("what is wrong with a file", () => {
   test.each([
     // Prometheus loads them.

@@ -12,7 +12,8 @@ import type { Reading } from "../../../src/gate/audit/readers/setting.ts";
 import { readSysctl } from "../../../src/gate/audit/readers/sysctl.ts";
 import { flagsOf, shellWords } from "../../../src/gate/audit/readers/words.ts";
 import type { Fact } from "../../../src/gate/facts.ts";
-import { shownValue } from "../../../src/gate/mask.ts";
+import { maskText, shownValue } from "../../../src/gate/mask.ts";
+import { rules } from "../../../src/gate/rules/index.ts";
 
 const origin = { file: "f.yaml", path: ["files", "compose", 0] };
 
@@ -345,6 +346,10 @@ describe("values", () => {
   ])("%s is no value to print", (name, value) => {
     expect(shownValue(name, value)).not.toContain("hunter2");
     expect(shownValue("maxmemory", "1gb")).toBe("1gb");
+  });
+
+  test("no rule says what would be taken for a password in a report", () => {
+    for (const { meta } of rules) expect(maskText(JSON.stringify(meta))).toBe(JSON.stringify(meta));
   });
 
   test("what tells two clusters of etcd apart is no password, though it is called a token", () => {

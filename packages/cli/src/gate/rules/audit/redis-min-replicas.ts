@@ -29,7 +29,10 @@ export const rule: Rule = defineRule({
     const servers = serversOf(context, "redis").filter((server) => !isReplica(server));
     if (servers.length === 0) context.skip("min-replicas-to-write is not known: no file of Redis is named");
     for (const server of servers) {
-      const name = server.has("min-slaves-to-write") ? "min-slaves-to-write" : "min-replicas-to-write";
+      const name =
+        server.has("min-replicas-to-write") || !server.has("min-slaves-to-write")
+          ? "min-replicas-to-write"
+          : "min-slaves-to-write";
       if (wholeNumber(server.valueOr(name, "0")) !== 0) continue;
       context.report({
         ...server.at(name),

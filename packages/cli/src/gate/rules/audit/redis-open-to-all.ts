@@ -16,7 +16,7 @@ export const rule: Rule = defineRule({
       "https://redis.io/docs/latest/operate/oss_and_stack/management/security/",
       "https://github.com/redis/redis/blob/7.2/redis.conf",
     ],
-    fix: "requirepass or ACLs, bind to an inner address, protected-mode yes.",
+    fix: "A password or ACLs, bind to an inner address, protected-mode yes.",
     needs: ["static"],
   },
   check(context) {
