@@ -1,10 +1,12 @@
 import { Kafka, logLevel } from "kafkajs";
 import type { Consumer, Producer } from "kafkajs";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { startEtcd } from "../../../snowshed/test/support/etcd.ts";
+import type { EtcdCluster } from "../../../snowshed/test/support/etcd.ts";
 import { startKafka } from "../../../snowshed/test/support/kafka.ts";
 import type { KafkaCluster } from "../../../snowshed/test/support/kafka.ts";
 import { startSentinel } from "../../../snowshed/test/support/redis.ts";
+import type { RedisSentinels } from "../../../snowshed/test/support/redis.ts";
 import { freePort } from "../../../snowshed/test/support/server-programs.ts";
 import { AllowList } from "../../src/gate/chaos/targets.ts";
 import { ToxiproxyApi } from "../../src/gate/chaos/toxiproxy-api.ts";
@@ -25,7 +27,8 @@ Object.assign(Promise, {
 /** `SNOWSHED_R20=full`: with the article's own figures, which takes minutes. */
 const isFull = process.env["SNOWSHED_R20"] === "full";
 const delayMs = isFull ? 3000 : 1000;
-const durationS = isFull ? 60 : 2;
+/** Who asks a broker at the beginning has waited for it by the end. */
+const durationS = isFull ? 60 : 1.5;
 /** Consumers that never come back are waited for so long. */
 const stuckS = isFull ? 90 : 2;
 vi.setConfig({ testTimeout: isFull ? 600_000 : 120_000 });
@@ -33,22 +36,39 @@ vi.setConfig({ testTimeout: isFull ? 600_000 : 120_000 });
 const topic = "orders";
 const group = "billing";
 
+let api: ToxiproxyApi;
+let url: string;
+let kafka: KafkaCluster;
+let redis: RedisSentinels;
+let etcd: EtcdCluster;
+
 /** Three brokers, each behind a proxy that all of them and all clients use. */
-async function kafkaBehindProxies(): Promise<{ readonly kafka: KafkaCluster; readonly url: string }> {
-  const api = new ToxiproxyApi(new AllowList(undefined));
+async function startBrokers(): Promise<void> {
+  api = new ToxiproxyApi(new AllowList(undefined));
   const { port } = await api.listen({ host: "127.0.0.1", port: 0 });
-  onTestFinished(() => api.close());
-  const kafka = await startKafka({
+  url = `http://127.0.0.1:${port}`;
+  kafka = await startKafka({
     nodes: 3,
     advertise: async (own, id) => {
       const upstream = { host: "127.0.0.1", port: own };
       return (await api.create(`broker-${id}`, { host: "127.0.0.1", port: 0 }, upstream)).port;
     },
   });
-  onTestFinished(() => kafka.stop());
   await kafka.createTopic(topic, 3);
-  return { kafka, url: `http://127.0.0.1:${port}` };
 }
+
+// All at once, and the command beside them: each of them mostly waits.
+beforeAll(async () => {
+  const servers = [
+    startBrokers(),
+    startSentinel({ downAfter: 500 }).then((started) => void (redis = started)),
+    startEtcd({ members: 3 }).then((started) => void (etcd = started)),
+  ];
+  await Promise.all([...servers, import("../../src/gate/gate-run.ts"), import("../../src/gate/chaos/stage.ts")]);
+}, 300_000);
+afterAll(async () => {
+  await Promise.all([kafka.stop().then(() => api.close()), redis.stop(), etcd.remove()]);
+});
 
 function clientsOf({ bootstrap }: KafkaCluster): { readonly producer: Producer; readonly consumer: Consumer } {
   const client = new Kafka({ brokers: bootstrap, logLevel: logLevel.NOTHING, requestTimeout: 10_000 });
@@ -66,7 +86,6 @@ function clientsOf({ bootstrap }: KafkaCluster): { readonly producer: Producer; 
 }
 
 test("the article's scenario: a delay in front of three brokers, judged on what the consumers confirm", async () => {
-  const { kafka, url } = await kafkaBehindProxies();
   const { producer, consumer } = clientsOf(kafka);
   await Promise.all([producer.connect(), consumer.connect()]);
   let isProducing = true;
@@ -131,8 +150,7 @@ test("the article's scenario: a delay in front of three brokers, judged on what 
 
 describe("the same for the other two", () => {
   test("Redis: the master is killed, and Sentinel has another in time; without one, blocked", async () => {
-    const { sentinels, servers, stop } = await startSentinel({ downAfter: 500 });
-    onTestFinished(stop);
+    const { sentinels, servers } = redis;
     const addresses = sentinels.map(({ port }) => `127.0.0.1:${port}`);
     const write = { probe: "redis", sentinels: addresses, master: "main", write: true, timeoutMs: 1000 };
     const experiment = {
@@ -158,8 +176,6 @@ describe("the same for the other two", () => {
   });
 
   test("etcd: the leader is killed, and the others go on; with one of three left, blocked", async () => {
-    const etcd = await startEtcd({ members: 3 });
-    onTestFinished(() => etcd.remove());
     const read = { probe: "etcd", endpoints: etcd.endpoints, timeoutMs: 3000 };
     const experiment = {
       id: "etcd-leader",
