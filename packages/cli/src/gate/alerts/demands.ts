@@ -72,16 +72,19 @@ export function demandText({ id, what }: Demand, variables: AlertVariables): str
   return `${what} ${limits[id]}`;
 }
 
-/** Of the stores that the configuration names anywhere, those with demands. */
-export function storesInUse({ workloads, connections, files }: Config): ReadonlySet<"etcd" | "redis"> {
-  const used = new Set<"etcd" | "redis">();
+export type StoreInUse = "etcd" | "redis" | "kafka";
+
+/** Of the stores that the configuration names anywhere, those there are alerts for. */
+export function storesInUse({ workloads, connections, files }: Config): ReadonlySet<StoreInUse> {
+  const used = new Set<StoreInUse>();
   const names = [
     ...Object.values(workloads).map(({ store }) => store),
     ...Object.entries(connections).map(([name, { kind }]) => kind ?? name),
     ...Object.entries(files).flatMap(([name, paths]) => (Array.isArray(paths) && paths.length > 0 ? [name] : [])),
   ];
   for (const name of names) {
-    for (const store of ["etcd", "redis"] as const) if (name === store || name.startsWith(`${store}-`)) used.add(store);
+    for (const store of ["etcd", "redis", "kafka"] as const)
+      if (name === store || name.startsWith(`${store}-`)) used.add(store);
   }
   return used;
 }

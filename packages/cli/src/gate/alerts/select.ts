@@ -1,14 +1,26 @@
 import type { Preset } from "../config/presets/preset.ts";
 import type { Alert } from "./alert.ts";
+import type { StoreInUse } from "./demands.ts";
 
-/** The alerts of a preset, of these the ones an entry of `include` names; an entry that names none is `unmatched`. */
+/** Whom nobody asks for series that are not there, unless the store is in use or an entry of `include` says so. */
+const stores: ReadonlySet<string> = new Set<StoreInUse>(["etcd", "redis", "kafka"]);
+
+/**
+ * The alerts of a preset, of these the ones an entry of `include` names; an entry that names none is `unmatched`. Without
+ * `include` all, but for the watch over series of a store that is not in `used`: where there is none it would fire for ever.
+ */
 export function selectAlerts(
   all: readonly Alert[],
   preset: Preset,
   include?: readonly string[],
+  used: ReadonlySet<string> = stores,
 ): { readonly alerts: readonly Alert[]; readonly unmatched: readonly string[] } {
   const offered = all.filter(({ meta }) => meta.preset === undefined || meta.preset === preset.name);
-  if (include === undefined) return { alerts: offered, unmatched: [] };
+  if (include === undefined) {
+    const isIdle = ({ id, exporter }: Alert["meta"]): boolean =>
+      id.endsWith("-absent") && stores.has(exporter) && used.size > 0 && !used.has(exporter);
+    return { alerts: offered.filter(({ meta }) => !isIdle(meta)), unmatched: [] };
+  }
   const patterns = include.map((text) => ({ text, matches: pattern(text) }));
   return {
     alerts: offered.filter(({ meta }) => patterns.some(({ matches }) => matches(meta.id))),

@@ -29,7 +29,7 @@ export function chooseAlerts({
 }: Pick<StageContext, "config" | "preset" | "source">): ChosenAlerts {
   const { include, vars } = config.alerts;
   const { variables, problems } = resolveVariables(preset, vars);
-  const { alerts, unmatched } = selectAlerts(all, preset, include);
+  const { alerts, unmatched } = selectAlerts(all, preset, include, storesInUse(config));
   const findings = [
     ...problems.map(({ name, message }) => {
       const path = ["alerts", "vars", name];
@@ -49,7 +49,8 @@ export const rulesStage: StageRunner = { stage: "rules", run: runRules };
 
 async function runRules(context: StageContext): Promise<StageResult> {
   const { config, source, env, explicit, signal, settings } = context;
-  const stores = storesInUse(config);
+  // Of Kafka nothing is demanded.
+  const stores = new Set([...storesInUse(config)].filter((store) => store !== "kafka"));
   const { out, lint = [] } = config.alerts;
   if (!explicit && out === undefined && lint.length === 0 && stores.size === 0) {
     const message = "no alert rules are named, and no store is that needs some";

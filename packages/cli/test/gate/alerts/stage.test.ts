@@ -80,6 +80,19 @@ describe("what the article demands", { timeout: 60_000 }, () => {
     });
   });
 
+  test("series of a store that is not in use are not watched for, unless the configuration says so", async () => {
+    const config = join(temporaryFolder(), "snowshed.yaml");
+    const absent = async (text: string): Promise<readonly string[]> => {
+      writeFileSync(config, `version: 1\n${text}`);
+      const { stdout } = await run(["gate", "rules", "build", "-c", config]);
+      return [...stdout.matchAll(/expr: absent\((etcd|redis|kafka)_/g)].map((each) => each[1]!);
+    };
+    expect(new Set(await absent(redis))).toEqual(new Set(["redis"]));
+    expect(new Set(await absent(both))).toEqual(new Set(["etcd", "redis"]));
+    expect(new Set(await absent(`${redis}alerts: { include: ['*'] }\n`))).toEqual(new Set(["etcd", "redis", "kafka"]));
+    expect(new Set(await absent(""))).toEqual(new Set(["etcd", "redis", "kafka"]));
+  });
+
   test("counts in any form that fires in the same case", async () => {
     const own = rules(
       `{ record: "commit:p99", expr: '${p99(commit).replace("_bucket", '_bucket{cluster=~"eu|us",env!="dev"}')} * 1000' }`,
