@@ -27,5 +27,5 @@ export function ruleCommand(host: GateHost): Command {
       host.io.stdout.write(explainRule(id));
       host.done(0);
     });
-  return new Command("rule").addCommand(list).addCommand(explain);
+  return new Command("rule").addCommand(list).addCommand(explain, { isDefault: true });
 }

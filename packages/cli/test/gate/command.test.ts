@@ -83,6 +83,7 @@ describe("snowshed gate", () => {
     }[];
     expect(new Set(json.map(({ stage }) => stage))).toEqual(new Set(["advise"]));
     const explained = (await run(["gate", "rule", "explain", "advise/store-is-the-leaf"])).stdout;
+    expect((await run(["gate", "rule", "advise/store-is-the-leaf"])).stdout).toBe(explained);
     for (const part of ["Why: ", "Fix: ", "See: the article, chapter 5", "origin    article"])
       expect(explained).toContain(part);
   });

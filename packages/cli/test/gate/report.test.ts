@@ -131,12 +131,12 @@ describe("SARIF", () => {
     expect(sarifOf(reportOf([])).runs[0]!.results).toEqual([]);
     const odd = sarifOf(
       reportOf([
-        { ...base, file: "a b/ü#.yaml" },
+        { ...base, file: "a b/ü#\uD800.yaml" },
         { ...base, file: "/tmp/x y.yaml" },
       ]),
     ).runs[0]!.results;
     expect(odd.map(({ locations }) => locations[0]!.physicalLocation.artifactLocation.uri)).toEqual([
-      "a%20b/%C3%BC%23.yaml",
+      "a%20b/%C3%BC%23%EF%BF%BD.yaml",
       "file:///tmp/x%20y.yaml",
     ]);
   });
@@ -172,10 +172,11 @@ describe("JUnit", () => {
     const elements = elementsOf(junitReport(reportOf(findings)));
     const named = (name: string): Record<string, string>[] =>
       elements.filter((each) => each.name === name).map(({ attributes }) => attributes);
-    const numbers = { tests: "7", failures: "1", errors: "1", skipped: "2" };
+    const numbers = { tests: "7", failures: "1", errors: "1" };
+    expect(Object.keys(named("testsuites")[0]!)).toEqual(["name", "tests", "failures", "errors", "time"]);
     expect(named("testsuites")).toMatchObject([{ ...numbers, time: "0.034" }]);
     expect(named("testsuite")).toMatchObject([
-      { ...numbers, name: "advise", time: "0.012", timestamp: "2026-11-23T10:00:00" },
+      { ...numbers, skipped: "2", name: "advise", time: "0.012", timestamp: "2026-11-23T10:00:00" },
     ]);
     expect(named("testcase")).toHaveLength(7);
     expect(named("testcase")[0]).toMatchObject({ name: "advise/quiet", classname: "snowshed.gate.advise" });
@@ -219,6 +220,7 @@ test("whatever a message holds, each format stays what it is", () => {
       expect(githubReport(report).split(/\r\n|[\r\n]/)).toHaveLength(5);
       expect(terminalReport(report, { color: false, quiet: false })).not.toMatch(control);
       expect(markdownReport(report)).not.toMatch(/<img/);
+      expect(markdownReport(report)).not.toMatch(control);
       const rows = markdownReport(report)
         .split(/\r\n|[\r\n]/)
         .filter((line) => line.startsWith("|"));
@@ -238,6 +240,34 @@ test("GitHub: an annotation at its line, an excepted one as a notice", () => {
   const odd = githubReport(reportOf([{ ...base, file: "a,b:c%.yaml", fix: null, message: "100 %\n::error::x" }]));
   expect(odd.split("\n")[0]).toContain("file=a%2Cb%3Ac%25.yaml,");
   expect(odd.split("\n")[0]).toMatch(/::100 %25%0A::error::x$/);
+});
+
+test("in a log of GitHub no line of the terminal is a command to the runner", () => {
+  for (const text of ["::error::x", " ::stop-commands::x", "##[error]x"]) {
+    const note = { kind: "info", rule: null, message: text } as const;
+    const found = [
+      { ...base, message: text, fix: text },
+      { ...base, status: "excepted", exception: { ...exception, owner: text } } as const,
+    ];
+    const report = { ...reportOf(found, { notes: [note] }), environment: text };
+    const shown = terminalReport(
+      { ...report, exceptions: [{ rule: text, ...exception, expired: false, used: 0 }] },
+      { color: false, quiet: false },
+    );
+    for (const line of shown.split("\n")) expect(line).not.toMatch(/^\s*::|##\[/);
+    expect(shown).toContain(text.trim().slice(3));
+  }
+});
+
+test("a summary of more than a megabyte is cut at a line, and says so", async () => {
+  const summary = path.join(temporaryFolder(), "summary.md");
+  const { io } = memoryIo({ env: { GITHUB_STEP_SUMMARY: summary } });
+  const many = Array.from({ length: 10_000 }, () => base);
+  const outputs = [{ format: "github", file: undefined }] as const;
+  expect(await writeOutputs(reportOf(many), outputs, { io, quiet: false })).toEqual([]);
+  const text = readFileSync(summary, "utf8");
+  expect(text.length).toBeLessThan(1024 * 1024);
+  expect(text).toMatch(/\|\n\nCut here, since GitHub takes no more\. [^\n]*\n\n$/);
 });
 
 test("every format shows the exception: who, why, until when", () => {

@@ -64,6 +64,9 @@ function line(cells: readonly string[]): string {
   return `| ${cells.join(" | ")} |`;
 }
 
+// oxlint-disable-next-line no-control-regex -- these are what is looked for
+const control = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g;
+
 /** A text that stays in its cell, is no HTML, and notifies nobody: owners are often written as @name. */
 function cell(text: string): string {
   return text
@@ -71,5 +74,6 @@ function cell(text: string): string {
     .replaceAll("|", "\\|")
     .replaceAll("<", "&lt;")
     .replaceAll(/\s*[\r\n]+\s*/g, " ")
+    .replaceAll(control, "\uFFFD")
     .replaceAll("@", "@\u200B");
 }

@@ -104,10 +104,18 @@ export async function writeOutputs(
     if (format === "github" && summary !== undefined && summary !== "") {
       const markdown = await render(report, "markdown", { color: false, quiet });
       // One write at the end: jobs share the file.
-      await attempt("$GITHUB_STEP_SUMMARY", () => appendFile(summary, `${markdown}\n`));
+      await attempt("$GITHUB_STEP_SUMMARY", () => appendFile(summary, `${cutForSummary(markdown)}\n`));
     }
   }
   return problems;
+}
+
+/** GitHub shows nothing of a summary of more than 1 MiB. */
+function cutForSummary(markdown: string): string {
+  const bytes = Buffer.from(markdown);
+  if (bytes.length <= 1_000_000) return markdown;
+  const whole = bytes.subarray(0, bytes.lastIndexOf("\n", 1_000_000) + 1).toString();
+  return `${whole}\nCut here, since GitHub takes no more. The other reports have everything.\n`;
 }
 
 async function render(

@@ -98,5 +98,10 @@ function resultOf(finding: Finding, ruleIndex: number, config: string): object {
 
 function uriOf(file: string): string {
   if (path.isAbsolute(file)) return pathToFileURL(file).href;
-  return file.split("/").map(encodeURIComponent).join("/");
+  // Half a character cannot be encoded.
+  return file
+    .replaceAll(/\p{Surrogate}/gu, "\uFFFD")
+    .split("/")
+    .map(encodeURIComponent)
+    .join("/");
 }

@@ -1,8 +1,15 @@
 import { createColors } from "picocolors";
-import { safeText } from "../../diagnostics/safe-text.ts";
+import { safeText as safeForTerminal } from "../../diagnostics/safe-text.ts";
 import type { Finding } from "../finding.ts";
 import type { GateReport, ReportedStage } from "./gate-report.ts";
 import { countFindings, countsText, placeOf } from "./gate-report.ts";
+
+/** In a job of GitHub a line that begins with `::`, or holds `##[`, is a command to the runner. */
+function safeText(text: string): string {
+  return safeForTerminal(text)
+    .replace(/^(\s*):(?=:)/, String.raw`$1\x3a`)
+    .replaceAll("##[", String.raw`##\x5b`);
+}
 
 type Colors = ReturnType<typeof createColors>;
 
