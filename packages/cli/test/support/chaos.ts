@@ -1,5 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { chaosStage } from "../../src/gate/chaos/stage.ts";
+import { ConfigError } from "../../src/gate/config/config-error.ts";
+import { loadConfig } from "../../src/gate/config/load.ts";
+import { chaosRules } from "../../src/gate/rules/chaos/index.ts";
 import { temporaryFolder } from "./folders.ts";
 import type { RunResult } from "./memory-io.ts";
 import { run } from "./memory-io.ts";
@@ -68,4 +72,33 @@ export async function runChaos(
     summary: null as never,
     stage,
   };
+}
+
+/**
+ * The stage alone, with its own rules: what `runChaos` gives, without the rest of the gate, whose loading takes longer than
+ * most experiments.
+ */
+export async function runChaosStage({ config, env }: ChaosFiles): Promise<{
+  readonly code: number;
+  readonly stderr: string;
+  readonly stage: ChaosReport["stages"][number] | undefined;
+}> {
+  let stderr = "";
+  try {
+    const result = await chaosStage.run({
+      ...(await loadConfig(config)),
+      rules: chaosRules,
+      live: true,
+      explicit: true,
+      env,
+      now: new Date(),
+      signal: new AbortController().signal,
+      say: async (text) => void (stderr += `${text}\n`),
+    });
+    const stage = result as unknown as ChaosReport["stages"][number];
+    return { code: { pass: 0, blocked: 1, inconclusive: 3, skipped: 3 }[result.verdict], stderr, stage };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { code: 2, stderr: error.problems.map(({ message }) => message).join("\n"), stage: undefined };
+  }
 }

@@ -61,7 +61,10 @@ async function runAll(experiments: readonly ExperimentConfig[], context: StageCo
   const results: ExperimentResult[] = [];
   const notes: StageNote[] = [];
   for (const each of experiments) {
-    if (context.signal.aborted) break;
+    if (context.signal.aborted) {
+      notes.push(note("failed", `${each.id}: it was interrupted before it began`));
+      break;
+    }
     const done = await runOne(each, context);
     results.push(done);
     await context.say(`${done.id}: ${done.message}`);

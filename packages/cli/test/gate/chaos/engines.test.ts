@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
 import type { ChaosFiles } from "../../support/chaos.ts";
-import { chaosFiles, runChaos } from "../../support/chaos.ts";
+import { chaosFiles, runChaosStage } from "../../support/chaos.ts";
 import { run } from "../../support/memory-io.ts";
 
 // The tools are not on every machine, and Kubernetes on none: programs that know their flags and answer as they do.
@@ -105,7 +105,7 @@ describe("ChaosBlade", () => {
       programs,
       targets: ["namespace:kafka"],
     });
-    const { code, stage } = await runChaos(made);
+    const { code, stage } = await runChaosStage(made);
     expect([code, stage?.facts.experiments?.[0]?.outcome]).toEqual([0, "recovered"]);
     const [create, destroy, status] = calls(made);
     const [, uid = ""] = /--uid ([0-9a-f]{16})$/.exec(create!) ?? [];
@@ -121,7 +121,7 @@ describe("ChaosBlade", () => {
       [await faultOf("create", { engine: "chaosblade", target, kind: "loss", percent: 20, delayMs: undefined })],
       { programs },
     );
-    expect((await runChaos(made)).code).toBe(0);
+    expect((await runChaosStage(made)).code).toBe(0);
     expect(calls(made)[0]).toMatch(
       /^blade create network loss --percent 20 --interface lo --local-port 6379 --timeout 31 --uid /,
     );
@@ -132,21 +132,21 @@ describe("ChaosBlade", () => {
       programs,
       targets: ["kafka"],
     });
-    const { code, stage } = await runChaos({ ...made, env: { ...made.env, BLADE_LIES: "1" } });
+    const { code, stage } = await runChaosStage({ ...made, env: { ...made.env, BLADE_LIES: "1" } });
     expect([code, stage?.facts.experiments?.[0]?.message]).toEqual([3, expect.stringContaining("process not found")]);
   });
 
   test("an injection that failed is no pass; a destroy that does nothing blocks, and heal goes on with it", async () => {
     const experiment = await faultOf("create", { engine: "chaosblade", target: pods });
     const made = chaosFiles([experiment], { programs, targets: ["kafka"] });
-    const failed = await runChaos({ ...made, env: { ...made.env, BLADE_FAILS: "1" } });
+    const failed = await runChaosStage({ ...made, env: { ...made.env, BLADE_FAILS: "1" } });
     expect([failed.code, failed.stage?.facts.experiments?.[0]?.message]).toEqual([
       3,
       expect.stringContaining("pod not found"),
     ]);
     const again = chaosFiles([experiment], { programs, targets: ["kafka"] });
     const stuck = { ...again.env, BLADE_STAYS: "1" };
-    const stays = await runChaos({ ...again, env: stuck });
+    const stays = await runChaosStage({ ...again, env: stuck });
     expect([stays.code, stays.stage?.findings.map(({ rule }) => rule)]).toEqual([1, ["chaos/fault-is-taken-back"]]);
     expect(await run(["gate", "chaos", "heal"], { env: stuck })).toMatchObject({ code: 1 });
     expect(await run(["gate", "chaos", "heal"], { env: again.env })).toMatchObject({ code: 0 });
@@ -157,7 +157,7 @@ describe("ChaosBlade", () => {
       programs,
       targets: ["namespace:kafka"],
     });
-    const { code } = await runChaos(made);
+    const { code } = await runChaosStage(made);
     expect([code, calls(made).map((call) => call.replace(/snowshed-net-\w+/, "NAME"))]).toEqual([
       0,
       [
@@ -167,7 +167,7 @@ describe("ChaosBlade", () => {
         "kubectl get chaosblade NAME -o json",
       ],
     ]);
-    expect((await runChaos({ ...made, env: { ...made.env, BLADE_FAILS: "1" } })).code).toBe(3);
+    expect((await runChaosStage({ ...made, env: { ...made.env, BLADE_FAILS: "1" } })).code).toBe(3);
   });
 
   test.each([
@@ -182,14 +182,14 @@ describe("ChaosBlade", () => {
       programs,
       targets: ["namespace:kafka"],
     });
-    expect((await runChaos(made)).code).toBe(2);
+    expect((await runChaosStage(made)).code).toBe(2);
     expect(calls(made)).toEqual([]);
   });
 
   test("an interface that the allowed address is not of is refused: all of the port there would be hit", async () => {
     const target = { host: "127.0.0.1", port: 1, interface: "eth0" };
     const made = chaosFiles([await faultOf("create", { engine: "chaosblade", target })], { programs });
-    const { code, stderr } = await runChaos(made);
+    const { code, stderr } = await runChaosStage(made);
     expect([code, stderr, calls(made)]).toEqual([
       2,
       expect.stringContaining("is no address of the interface eth0"),
@@ -201,7 +201,7 @@ describe("ChaosBlade", () => {
     const made = chaosFiles([await faultOf("create", { engine: "chaosblade", target: pods })], {
       targets: ["namespace:kafka"],
     });
-    const { code, stage } = await runChaos(made);
+    const { code, stage } = await runChaosStage(made);
     expect([code, stage?.notes[0]?.message]).toEqual([
       3,
       expect.stringContaining("blade is not on the PATH: install it"),
@@ -229,7 +229,7 @@ describe("nft and tc", () => {
     const made = chaosFiles([await faultOf("-f", fault)], { programs });
     const planned = await run(["gate", "chaos", "plan", "-c", made.config], { env: made.env });
     expect(planned.stdout).toContain(rule);
-    expect((await runChaos(made)).code).toBe(0);
+    expect((await runChaosStage(made)).code).toBe(0);
     expect(calls(made).slice(-3)).toEqual([
       "nft -f -",
       "nft delete table inet snowshed_net",
@@ -240,7 +240,7 @@ describe("nft and tc", () => {
   test("tc: only what has the port is slow, and it is taken away again", async () => {
     const fault = { engine: "tc", target: { interface: "lo", port: 6379 }, jitterMs: 100 };
     const made = chaosFiles([await faultOf("netem", fault)], { programs });
-    expect((await runChaos(made)).code).toBe(0);
+    expect((await runChaosStage(made)).code).toBe(0);
     expect(calls(made).filter((call) => !call.includes("show"))).toEqual([
       "tc qdisc add dev lo root handle 1: prio bands 4",
       "tc qdisc add dev lo parent 1:4 handle 40: netem delay 3000ms 100ms",
@@ -252,11 +252,11 @@ describe("nft and tc", () => {
     for (const host of ["localhost.example.com", "::1"]) {
       const others = { engine: "tc", target: { interface: "lo", host, port: 6379 } };
       const refused = chaosFiles([await faultOf("netem", others)], { programs, targets: [`${host}:*`, `[${host}]:*`] });
-      expect((await runChaos(refused)).code).toBe(2);
+      expect((await runChaosStage(refused)).code).toBe(2);
     }
     // What somebody else has put there is not taken away.
     const others = { ...made.env, TC_HAS: "qdisc htb 1: root refcnt 2 r2q 10" };
-    const { code, stage } = await runChaos({ ...made, env: others });
+    const { code, stage } = await runChaosStage({ ...made, env: others });
     expect([code, stage?.facts.experiments?.[0]?.message]).toEqual([3, expect.stringContaining("has a qdisc already")]);
   });
 });

@@ -10,11 +10,13 @@ import { startRedis } from "../../../../snowshed/test/support/redis.ts";
 import type { RedisServer } from "../../../../snowshed/test/support/redis.ts";
 import { freePort, run as runProgram } from "../../../../snowshed/test/support/server-programs.ts";
 import { lockChaos } from "../../../src/gate/chaos/lock.ts";
+import { chaosStage } from "../../../src/gate/chaos/stage.ts";
+import { loadConfig } from "../../../src/gate/config/load.ts";
 import type { FaultProxy } from "../../../src/gate/chaos/proxy.ts";
 import { AllowList } from "../../../src/gate/chaos/targets.ts";
 import { ToxiproxyApi } from "../../../src/gate/chaos/toxiproxy-api.ts";
 import type { ChaosFiles } from "../../support/chaos.ts";
-import { chaosFiles, runChaos } from "../../support/chaos.ts";
+import { chaosFiles, runChaosStage } from "../../support/chaos.ts";
 import { run } from "../../support/memory-io.ts";
 
 // What an experiment concludes when its probes say less than they seem to, and what becomes of its fault when the record of
@@ -54,7 +56,7 @@ function delay(more: object = {}, fault: object = {}): object {
 async function outcomeOf(
   experiment: object,
 ): Promise<{ readonly code: number; readonly outcome: string; readonly message: string }> {
-  const { code, stage } = await runChaos(chaosFiles([experiment]));
+  const { code, stage } = await runChaosStage(chaosFiles([experiment]));
   const [result] = stage?.facts.experiments ?? [];
   return { code, outcome: result?.outcome ?? "", message: result?.message ?? "" };
 }
@@ -120,6 +122,27 @@ test("a probe that never answers is no pass, and does not hold the gate", async 
   });
 });
 
+test("who is interrupted between two experiments has not passed the second", async () => {
+  const files = chaosFiles([delay(), delay({ id: "second" })]);
+  const interrupt = new AbortController();
+  const { verdict, notes } = await chaosStage.run({
+    ...(await loadConfig(files.config)),
+    rules: [],
+    live: true,
+    explicit: true,
+    env: files.env,
+    now: new Date(0),
+    signal: interrupt.signal,
+    say: async (text) => {
+      if (text.includes(": recovered")) interrupt.abort("SIGINT");
+    },
+  });
+  expect([verdict, notes.map(({ kind, message }) => `${kind} ${message}`)]).toEqual([
+    "inconclusive",
+    [expect.stringContaining("info redis-delay: recovered"), "failed second: it was interrupted before it began"],
+  ]);
+});
+
 test("an injection that fails half-way is taken back whole", async () => {
   const api = new ToxiproxyApi(new AllowList(undefined));
   const { port: apiPort } = await api.listen({ host: "127.0.0.1", port: 0 });
@@ -180,7 +203,7 @@ describe("a run knows what it injected, whatever becomes of the journal", () => 
     ["gone", (file: string) => unlinkSync(file)],
   ])("%s: the fault is taken back all the same, and nothing is left", async (_, spoil) => {
     const { proxy, files } = await held(0.5);
-    const running = runChaos(files);
+    const running = runChaosStage(files);
     await expect.poll(() => proxy.toxics.length, { timeout: 10_000 }).toBe(2);
     spoil(path.join(files.state, journals(files)[0]!));
     const { code } = await running;
