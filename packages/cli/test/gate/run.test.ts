@@ -6,6 +6,7 @@ import { checkRules } from "../../src/gate/check-rules.ts";
 import { ConfigError } from "../../src/gate/config/config-error.ts";
 import { Exceptions } from "../../src/gate/config/exceptions.ts";
 import { loadConfig, parseConfig } from "../../src/gate/config/load.ts";
+import { findingsOfExceptions } from "../../src/gate/config/stage.ts";
 import { article } from "../../src/gate/config/presets/article.ts";
 import { recommended } from "../../src/gate/config/presets/recommended.ts";
 import type { Finding } from "../../src/gate/finding.ts";
@@ -212,9 +213,24 @@ describe("exceptions", () => {
     expect(where("workloads", "lock", "store")).toBe("excepted");
     expect(where("workloads", "locker")).toBeUndefined();
     expect(where("workloads")).toBeUndefined();
+    expect(where("workloads", "lock.a")).toBeUndefined();
+    expect(where("workloads", "lock.a", "store")).toBeUndefined();
+    expect(
+      at("2026-12-01T00:00:00Z", { path: "files.redis[1]" }).apply(finding({ path: ["files", "redis", 1] })).status,
+    ).toBe("excepted");
     expect(some.apply(finding({ rule: "advise/y", path: ["workloads", "lock"] })).status).toBeUndefined();
     expect(at("2026-12-01T00:00:00Z").apply(finding({ stage: "config" })).status).toBeUndefined();
     expect(at("2026-12-01T00:00:00Z", { path: "f" }).apply(finding()).status).toBe("excepted");
+  });
+
+  test("one of a rule that cannot be is told, also when its stage seems not to have run", () => {
+    const told = (rule: string): number => {
+      const states = at("2026-12-01T00:00:00Z", { rule }).states();
+      const position = (): { file: string; line: number; column: number } => ({ file: "f", line: 1, column: 1 });
+      return findingsOfExceptions(states, { position }, { ruleIds: ["advise/x"], ran: new Set(["advise"]) }).length;
+    };
+    expect(["advise/x", "advise/y", "advice/x", "x", "config/unused-exception"].map(told)).toEqual([1, 1, 1, 1, 1]);
+    expect(["chaos/x", "rules/x"].map(told)).toEqual([0, 0]);
   });
 
   test("what is excepted does not block", async () => {

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { didYouMean, nearest } from "../nearest.ts";
 import type { Problem } from "./config-error.ts";
+import { nameOf } from "./place-name.ts";
 import type { Positions } from "./positions.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -127,10 +128,4 @@ function tooSmall({ minimum, origin, inclusive }: z.core.$ZodIssueTooSmall): str
   if (origin === "string") return "must not be empty";
   if (origin === "array") return `must have at least ${minimum} ${Number(minimum) === 1 ? "entry" : "entries"}`;
   return inclusive === false ? `must be more than ${minimum}` : `must be at least ${minimum}`;
-}
-
-/** `workloads.lock.store`, `exceptions[0].until`. */
-export function nameOf(path: readonly (string | number)[]): string {
-  if (path.length === 0) return "the file";
-  return path.map((step, index) => (typeof step === "number" ? `[${step}]` : index === 0 ? step : `.${step}`)).join("");
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Finding } from "../finding.ts";
+import { nameOf } from "./place-name.ts";
 
 export interface ExceptionConfig {
   /** The id of the rule. */
@@ -39,8 +40,8 @@ export class Exceptions {
   /** The finding, marked if an exception that still holds covers it. What is wrong with the file itself never is. */
   apply(finding: Finding): Finding {
     if (finding.stage === "config") return finding;
-    const place = finding.path.join(".");
-    const entry = this.#entries.find(({ config, expired }) => !expired && covers(config, finding, place));
+    const places = placesOf(finding);
+    const entry = this.#entries.find(({ config, expired }) => !expired && covers(config, finding, places));
     if (entry === undefined) return finding;
     entry.used++;
     const { reason, owner, until } = entry.config;
@@ -52,8 +53,17 @@ export class Exceptions {
   }
 }
 
-function covers({ rule, path }: ExceptionConfig, finding: Finding, place: string): boolean {
-  if (rule !== finding.rule) return false;
-  if (path === undefined || path === finding.file) return true;
-  return place === path || place.startsWith(`${path}.`);
+function covers({ rule, path }: ExceptionConfig, finding: Finding, places: ReadonlySet<string>): boolean {
+  return rule === finding.rule && (path === undefined || path === finding.file || places.has(path));
+}
+
+/** Of a finding and of all that it is in. Not by how its place begins: `workloads.lock` is not `workloads.lock.a`. */
+function placesOf({ path }: Finding): ReadonlySet<string> {
+  return new Set(
+    path.flatMap((_, index) => {
+      const steps = path.slice(0, index + 1);
+      // As reports write it, and as messages do.
+      return [steps.join("."), nameOf(steps)];
+    }),
+  );
 }

@@ -1,4 +1,5 @@
 import type { Finding } from "../finding.ts";
+import { stages } from "../finding.ts";
 import { didYouMean } from "../nearest.ts";
 import type { ConfigError } from "./config-error.ts";
 import type { ConfigSource } from "./load.ts";
@@ -27,7 +28,9 @@ export function findingsOfExceptions(
       const fix = "Repair what it covered, or decide again and set a new day.";
       return [{ ...base("error", "config/expired-exception", message, path), ...source.position(path), fix }];
     }
-    if (used > 0 || !ran.has(rule.split("/", 1)[0]!)) return [];
+    const [stage = ""] = rule.split("/", 1);
+    // Of a stage that did not run nothing is known; what begins with no stage is of none.
+    if (used > 0 || (!ran.has(stage) && stage !== "config" && stages.some((each) => each === stage))) return [];
     const path = ["exceptions", index, "rule"];
     const known = ruleIds.includes(rule);
     const message = `the exception from ${rule} covers nothing${known ? "" : didYouMean(rule, ruleIds)}`;
