@@ -54,8 +54,9 @@ export function observeMetrics(meter: MeterLike, metrics: Metrics): () => void {
   };
   meter.addBatchObservableCallback(observe, instruments);
   return () => {
-    meter.removeBatchObservableCallback(observe, instruments);
+    // First what is ours: a meter that fails must not keep it.
     for (const stop of stops) stop();
+    meter.removeBatchObservableCallback(observe, instruments);
   };
 }
 

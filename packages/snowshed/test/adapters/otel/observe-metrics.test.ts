@@ -176,6 +176,34 @@ test("a meter that fails when a wait is recorded harms nobody who waits, and is 
   await end();
 });
 
+test("a meter that fails at the end gets no more waits", async () => {
+  const { meter, end } = setup();
+  const metrics = new Metrics();
+  metrics.watch(enable("production"));
+  let records = 0;
+  const failing: MeterLike = Object.assign(Object.create(meter) as MeterLike, {
+    createHistogram: () => ({ record: () => void records++ }),
+    removeBatchObservableCallback() {
+      throw new Error("broken");
+    },
+  });
+  const stop = observeMetrics(failing, metrics);
+  const semaphore = new Semaphore(1);
+  const wait = async (): Promise<void> => {
+    await semaphore.acquire();
+    const waiting = semaphore.acquire();
+    semaphore.release();
+    await waiting;
+    semaphore.release();
+  };
+  await wait();
+  expect(stop).toThrow("broken");
+  await wait();
+  expect(records).toBe(1);
+  disable();
+  await end();
+});
+
 test("a meter that does nothing, as there is without an SDK, is served", () => {
   const stop = observeMetrics(api.getMeter("none"), new Metrics());
   expect(stop).not.toThrow();
