@@ -95,7 +95,7 @@ describe("a running Redis", () => {
 });
 
 test("a web server in the place of etcd is no etcd, and an address that cannot be read is a note", async () => {
-  const web = createWebServer((request, response) => void response.end("<html>"));
+  const web = createWebServer((_, response) => void response.end("<html>"));
   await new Promise<void>((resolve) => {
     web.listen(0, "127.0.0.1", resolve);
   });
