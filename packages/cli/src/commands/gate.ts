@@ -72,7 +72,7 @@ type Flags = GateFlags & { readonly only?: readonly Stage[]; readonly live?: boo
 /** The command `gate`; `args` are those after its name. */
 export async function gateCommand(host: GateHost, args: readonly string[]): Promise<Command> {
   const gate = withGateOptions(new Command("gate"))
-    .addOption(new Option("--only <stages>", "these stages, such as advise,audit").argParser(stagesOf))
+    .addOption(new Option("--only <stages>", "these stages, such as advise,audit; repeatable").argParser(stagesOf))
     .option("--live", "ask running servers and /proc of this machine, too")
     .addHelpText("after", epilogue)
     // `gate advise -c file` is an option of advise.
@@ -93,8 +93,9 @@ export async function gateCommand(host: GateHost, args: readonly string[]): Prom
   return gate;
 }
 
-function stagesOf(text: string): readonly Stage[] {
-  const names = text.split(",").map((name) => name.trim());
+/** `--only advise,audit`, or each by an option of its own. */
+function stagesOf(text: string, before: readonly Stage[] = []): readonly Stage[] {
+  const names: readonly string[] = [...before, ...text.split(",").map((name) => name.trim())];
   const wrong = names.find((name) => !stageNames.some((stage) => stage === name));
   if (wrong !== undefined) {
     throw new UsageError(`--only: there is no stage "${wrong}"; there are: ${stageNames.join(", ")}`);

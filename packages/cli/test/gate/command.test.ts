@@ -69,6 +69,12 @@ describe("snowshed gate", () => {
     expect(code).toBe(2);
   });
 
+  test("--only may be given again, and means all that are named", async () => {
+    const args = ["gate", "-c", written("version: 1\n"), "-o", "json"];
+    const { stages } = parse((await run([...args, "--only", "rules", "--only", "advise,rules"])).stdout);
+    expect(stages.map(({ stage }) => stage)).toEqual(["config", "advise", "rules"]);
+  });
+
   test("schema prints the schema, rule list and rule explain the rules", async () => {
     expect(JSON.parse((await run(["gate", "schema"])).stdout)).toEqual(JSON.parse(JSON.stringify(jsonSchema())));
     const { stdout } = await run(["gate", "rule", "list"]);
