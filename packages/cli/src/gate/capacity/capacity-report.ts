@@ -31,6 +31,7 @@ export async function capacityReport(result: CapacityResult): Promise<string> {
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="content-security-policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">
 <meta name="viewport" content="width=device-width">
 <title>snowshed capacity: ${escape(name)}</title>
 <style>

@@ -58,12 +58,18 @@ function fromJson(text: string, file: string): Placed[] {
   // A result of `run` has both: its points are medians, which noise cannot be seen in.
   const list = Array.isArray(parsed) ? parsed : (held?.measurements ?? held?.points);
   if (Array.isArray(list)) return list.map((row, index) => placed(row, `point ${index + 1}`, file));
-  return text.split("\n").flatMap((line, index) => {
+  const lines = text.split("\n");
+  if (parse(lines[0]!) === undefined) throw new UsageError(`${file} is neither JSON nor lines of it`);
+  return lines.flatMap((line, index) => {
+    if (line.trim() === "") return [];
     const row = parse(line);
-    // The head of a journal, and the last line of one that was cut off.
-    if (line.trim() === "" || row === undefined || (typeof row === "object" && row !== null && "snowshed" in row))
-      return [];
-    return placed(row, `line ${index + 1}`, file);
+    if (row === undefined) {
+      // The last one was cut off when the run was.
+      if (index === lines.length - 1) return [];
+      throw new UsageError(`${file}: line ${index + 1} is no JSON`);
+    }
+    const isHead = typeof row === "object" && row !== null && "snowshed" in row;
+    return isHead ? [] : placed(row, `line ${index + 1}`, file);
   });
 }
 

@@ -91,6 +91,24 @@ describe("fit", () => {
     expect(nowhere.stderr).toMatch(/cannot write .*page\.html: no such file or folder/);
   });
 
+  test("report: nothing that a journal from elsewhere says is run", async () => {
+    const folder = temporaryFolder();
+    const file = path.join(folder, "points.ndjson");
+    const evil = "</script><img src=x onerror=alert(1)>\u2028";
+    const about = { name: evil, driver: evil, target: evil, unit: evil };
+    const head = { snowshed: "capacity/1", ...about, loads, repetitions: 5, stepSeconds: 1, valueBytes: null, seed: 1 };
+    const late = { ...points[0]!, invalid: evil };
+    writeFileSync(file, [head, ...points, late].map((line) => JSON.stringify(line)).join("\n"));
+    const page = path.join(folder, "page.html");
+    expect(await run(["gate", "capacity", "report", file, "-o", page])).toMatchObject({ code: 0 });
+    const text = readFileSync(page, "utf8");
+    expect(text).toContain("onerror=alert(1)");
+    expect(text).not.toMatch(/<img/);
+    // What is a script is uPlot and ours.
+    expect(text.match(/<\/script>/g)).toHaveLength(2);
+    expect(text).toContain("default-src 'none'");
+  });
+
   test.each([
     ["", [], /is empty/],
     ["a,b\n1,2", [], /first line must name the columns, load and throughput/],
@@ -101,6 +119,8 @@ describe("fit", () => {
     ["load,throughput\n1,Infinity", [], /throughput must be a number/],
     ["load\n1", [], /line 2 has neither throughput nor used/],
     ["[1]", [], /point 1 is no object/],
+    ["[".repeat(20), [], /is neither JSON nor lines of it/],
+    ['{"load": 1, "throughput": 1}\n{"load": 2, "through\n{"load": 3, "throughput": 3}', [], /line 2 is no JSON/],
     ['[{"load": true, "throughput": 1}]', [], /load must be a number/],
     [csv, ["--headroom", "1.5"], /number from 0 to 1/],
     [csv, ["--methods", "kneedle"], /at least two of kneedle, usl, threshold/],
