@@ -12,6 +12,9 @@ export type ProducerPort = (messages: readonly MintedEvent[]) => Promise<unknown
 
 const allReplicas = -1;
 
+/** A broker takes a megabyte of a partition at once (`max.message.bytes`), and the clients send what they are given as one. */
+const mostBytes = 512 * 1024;
+
 /** Refuses a client whose settings lose or double messages, as far as it shows them. @internal */
 export function producerPort(client: KafkaProducerLike): ProducerPort {
   if (typeof client !== "object" || client === null) throw refusal(client);
@@ -61,9 +64,9 @@ function platformaticPort(client: PlatformaticProducerLike): ProducerPort {
       if (own === undefined) byPartition.set(place, [message]);
       else own.push(message);
     }
-    const sends = [...byPartition.values()].map((own) =>
-      client.send({ idempotent: true, acks: allReplicas, messages: own }),
-    );
+    const sends = [...byPartition.values()].map(async (own) => {
+      for (const part of parts(own)) await client.send({ idempotent: true, acks: allReplicas, messages: part });
+    });
     const failed = (await Promise.allSettled(sends)).find(({ status }) => status === "rejected");
     if (failed?.status === "rejected") throw failed.reason;
   };
@@ -83,7 +86,7 @@ function kafkaJsPort(client: KafkaJsProducerLike): ProducerPort {
   if (typeof client.isIdempotent !== "function" || !client.isIdempotent()) {
     throw invalidArgument(RangeError, "client", "made with idempotent: true", "idempotent: false");
   }
-  return (messages) => {
+  const send = (messages: readonly MintedEvent[]): Promise<unknown> => {
     const byTopic = new Map<string, MintedEvent[]>();
     for (const message of messages) {
       const own = byTopic.get(message.topic);
@@ -103,4 +106,37 @@ function kafkaJsPort(client: KafkaJsProducerLike): ProducerPort {
       })),
     });
   };
+  return async (messages) => {
+    for (const part of parts(messages)) await send(part);
+  };
+}
+
+/** In their order: each part as large as a broker takes, or one message that is larger by itself. */
+function* parts<Message extends Sized>(messages: readonly Message[]): Generator<Message[], void> {
+  let part: Message[] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    const own = bytesOf(message);
+    if (part.length > 0 && bytes + own > mostBytes) {
+      yield part;
+      part = [];
+      bytes = 0;
+    }
+    part.push(message);
+    bytes += own;
+  }
+  if (part.length > 0) yield part;
+}
+
+interface Sized {
+  readonly key?: Buffer | null;
+  readonly value?: Buffer | null;
+  readonly headers?: ReadonlyMap<{ readonly length: number }, Buffer>;
+}
+
+function bytesOf({ key, value, headers }: Sized): number {
+  // Lengths and offsets of a record, at their longest; a character of a name has up to four bytes.
+  let bytes = 64 + (key?.length ?? 0) + (value?.length ?? 0);
+  for (const [name, content] of headers ?? []) bytes += 10 + 4 * name.length + content.length;
+  return bytes;
 }

@@ -337,6 +337,19 @@ test("stop() waits for the handlers that run, and commits what they have done", 
   );
 }, 60_000);
 
+test("more than a broker takes at once is written, and read: messages of a megabyte, and many that make one", async () => {
+  const topic = await topicOf(1);
+  const producer = await producerOf();
+  const seen: number[] = [];
+  const handler = ({ value }: ConsumedMessage): unknown => seen.push(value?.length ?? -1);
+  await runnerOf({ topics: [topic], handler, orderBy: () => "one" });
+  const sizes = [1_000_000, 1_000_000, -1, 0, ...Array.from({ length: 200 }, (_, index) => 10_000 + index)];
+  const valueOf = (size: number): Buffer | null => (size < 0 ? null : Buffer.alloc(size));
+  await producer.send(sizes.map((size) => producer.mint({ topic, type: "counted", value: valueOf(size) })));
+  await until(() => seen.length === sizes.length, "all came");
+  expect(seen).toEqual(sizes);
+}, 60_000);
+
 test("a message whose order cannot be told is given up, not passed over", async () => {
   const topic = await topicOf(1);
   const dead = await topicOf(1);

@@ -39,6 +39,31 @@ test("one batch after the other, with acks of all: what comes in between goes to
   expect(producer.inspect()).toEqual({ queued: 0, inFlight: 0, written: 3, failed: 0, expired: 0 });
 });
 
+test("what comes together is sent in parts that a broker takes, one after the other", async () => {
+  const { producer, sends, event } = fake();
+  const large = "x".repeat(200_000);
+  const sent = producer.send([event(`1${large}`), event(`2${large}`), event(`3${large}`), event("4")]);
+  await drained();
+  const firsts = (): string[][] => sends.map(({ values }) => values.map((value) => value[0]!));
+  expect(firsts()).toEqual([["1", "2"]]);
+  sends[0]!.end.resolve();
+  await drained();
+  expect(firsts()).toEqual([
+    ["1", "2"],
+    ["3", "4"],
+  ]);
+  expect((await outcome(sent)).status).toBe("pending");
+  sends[1]!.end.resolve();
+  await sent;
+  // When one fails, what comes behind it is not sent: it would overtake it.
+  const failing = producer.send([event(`5${large.repeat(4)}`), event("6")]);
+  await drained();
+  sends[2]!.end.reject(new Error("too large"));
+  await expect(failing).rejects.toThrow("too large");
+  expect(firsts().slice(2)).toEqual([["5"]]);
+  expect(producer.inspect()).toMatchObject({ queued: 0, inFlight: 0, written: 4, failed: 2 });
+});
+
 test("a client that hangs for ever: whoever waits is told at the deadline, and what the client never got is not written", async () => {
   const { producer, clock, sends, event } = fake();
   const [first, second] = [producer.send(event("1")), producer.send(event("2"))];
