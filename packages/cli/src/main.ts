@@ -124,9 +124,17 @@ async function run(argv: readonly string[], io: Io, notes: Notes): Promise<numbe
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
-    if (!(error instanceof UsageError)) throw error;
-    await notes.say(error.message);
-    return exitCode.usage;
+    if (error instanceof UsageError) {
+      await notes.say(error.message);
+      return exitCode.usage;
+    }
+    // Node would end with 1, which is what a gate that blocks ends with.
+    if (argv[0] !== "gate") throw error;
+    const { describeSystemError, systemCode } = await import("./system-error.ts");
+    const isOurs = systemCode(error) === "" && error instanceof Error;
+    await notes.say(`the gate failed: ${describeSystemError(error)}`);
+    if (isOurs) await notes.print(error.stack ?? "");
+    return exitCode.inconclusive;
   }
   return code;
 }

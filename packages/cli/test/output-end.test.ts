@@ -26,6 +26,23 @@ test("a command whose reader is slow ends when all has been read", async () => {
   expect(text).toContain("advise/store-is-the-leaf");
 });
 
+test("a gate that fails by a mistake of its own does not end as one that blocks", async () => {
+  const throwing = (error: Error): Writable =>
+    Object.assign(new Writable(), {
+      write: () => {
+        throw error;
+      },
+    });
+  const mistake = await run(["gate", "schema"], { stdout: throwing(new TypeError("no such thing")) });
+  expect(mistake.code).toBe(3);
+  expect(mistake.stderr).toMatch(/^snowshed: the gate failed: no such thing\nTypeError: no such thing\n    at /);
+  const denied = Object.assign(new Error("EACCES: x"), { code: "EACCES" });
+  expect(await run(["gate", "schema"], { stdout: throwing(denied) })).toMatchObject({
+    code: 3,
+    stderr: "snowshed: the gate failed: permission denied (EACCES)\n",
+  });
+});
+
 describe("what stdout does not take", () => {
   const failing = (code: string): Writable =>
     new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code })) });
