@@ -173,6 +173,15 @@ describe("docker-compose", () => {
     expect(of(facts, "redis", "service b")).toEqual(["3 (server)=service b"]);
   });
 
+  test("a variable that is passed through is set, to what is not known", () => {
+    const { facts } = services(`  a: { image: apache/kafka:4.0.0, environment: [KAFKA_MIN_INSYNC_REPLICAS] }
+  b: { image: apache/kafka:4.0.0, environment: { KAFKA_MIN_INSYNC_REPLICAS: }, sysctls: [net.core.somaxconn] }
+`);
+    expect(of(facts, "kafka", "service a")).toContain("2 min.insync.replicas=");
+    expect(of(facts, "kafka", "service b")).toContain("3 min.insync.replicas=");
+    expect(of(facts, "kernel", "service b")).toEqual([]);
+  });
+
   test("a file that only includes others is one all the same", () => {
     expect(readCompose("include: [a.yaml]\n", origin)).toEqual({
       facts: [],
@@ -248,6 +257,22 @@ items:
       "6 (server)=Pod/a side",
       "6 (settings elsewhere)=/other/redis.conf",
     ]);
+  });
+
+  test("one variable of a Secret is set, to what is not known", () => {
+    const { facts } = readKubernetes(
+      `kind: Pod
+metadata: { name: a }
+spec:
+  containers:
+    - name: etcd
+      image: etcd
+      env: [{ name: ETCD_AUTO_COMPACTION_RETENTION, valueFrom: { secretKeyRef: { name: s, key: k } } }, { name: N }]
+      args: [--name=$(N)]
+`,
+      origin,
+    );
+    expect(of(facts, "etcd", "Pod/a etcd").slice(1)).toEqual(["7 auto-compaction-retention=", "8 name=$(N)"]);
   });
 
   test("variables of a Secret: what etcd has there is not known", () => {

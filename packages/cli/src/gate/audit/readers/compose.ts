@@ -125,16 +125,17 @@ function wordsAt(document: YamlDocument, value: unknown, path: Path): readonly W
   return asList(value).map((word, index) => ({ value: textOf(word) ?? "", place: document.place([...path, index]) }));
 }
 
-/** A mapping, or a list of `name=value`. */
+/** A mapping, or a list of `name=value`. One without a value is taken from where compose runs, and is not known. */
 function pairsAt(document: YamlDocument, value: unknown, path: Path): readonly (Written & { readonly name: string })[] {
   if (Array.isArray(value)) {
     return asList(value).flatMap((each, index) => {
-      const match = /^([^=]+)=([\s\S]*)$/.exec(textOf(each) ?? "");
-      return match === null ? [] : [{ name: match[1]!, value: match[2]!, place: document.place([...path, index]) }];
+      const match = /^([^=]+)(?:=([\s\S]*))?$/.exec(textOf(each) ?? "");
+      const place = document.place([...path, index]);
+      return match === null ? [] : [{ name: match[1]!, value: match[2] ?? "", place }];
     });
   }
   return Object.entries(asMap(value)).flatMap(([name, inner]) => {
-    const text = textOf(inner);
+    const text = inner === null ? "" : textOf(inner);
     return text === undefined ? [] : [{ name, value: text, place: document.place([...path, name]) }];
   });
 }

@@ -175,7 +175,7 @@ export function sysctlFact(
   origin: Origin,
 ): readonly Fact[] {
   // A variable whose value is not in the file.
-  if (written.value.includes("$")) return [];
+  if (written.value === "" || written.value.includes("$")) return [];
   const { line, column } = written.place;
   const base = {
     value: written.value.replaceAll(/\s+/g, " "),

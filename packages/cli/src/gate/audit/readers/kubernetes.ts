@@ -192,10 +192,10 @@ function containerOf(value: YamlMap, name: string, { document, at, maps, mounted
 
 /** `$(NAME)` of a command line. */
 function expanded(text: string, env: Container["env"]): string {
-  return text.replaceAll(
-    /(?<!\$)\$\((\w+)\)/g,
-    (written, name: string) => env.findLast((each) => each.name === name)?.value ?? written,
-  );
+  return text.replaceAll(/(?<!\$)\$\((\w+)\)/g, (written, name: string) => {
+    const value = env.findLast((each) => each.name === name)?.value ?? "";
+    return value === "" ? written : value;
+  });
 }
 
 function environmentOf(
@@ -222,13 +222,16 @@ function environmentOf(
   for (const [index, each] of asList(value["env"]).entries()) {
     const [name, text] = [asText(asMap(each)["name"]), asText(asMap(each)["value"])];
     if (name === undefined) continue;
-    if (text !== undefined) env.push({ name, value: text, place: document.place([...at, "env", index]) });
     const reference = asMap(asMap(asMap(each)["valueFrom"])["configMapKeyRef"]);
     const found = dataOf(reference["name"]);
     const key = asText(reference["key"]) ?? "";
     const referred = asText(found?.data[key]);
-    if (referred !== undefined)
-      env.push({ name, value: referred, place: found!.map.document.place([...found!.map.at, "data", key]) });
+    const place =
+      referred === undefined
+        ? document.place([...at, "env", index])
+        : found!.map.document.place([...found!.map.at, "data", key]);
+    // Of a Secret it is set, to what is not known.
+    env.push({ name, value: text ?? referred ?? "", place });
   }
   return { env, unknown };
 }
