@@ -32,6 +32,10 @@ export class DedicatedConnection implements DedicatedPort {
     }
   }
 
+  append(key: string, value: string): Promise<unknown> {
+    return this.#port.append(key, value);
+  }
+
   async wait(count: number, ms: number): Promise<number> {
     if (this.#written === null) throw new Error("the connection that wrote has ended");
     return this.#written.wait(count, ms);

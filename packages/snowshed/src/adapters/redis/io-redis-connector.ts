@@ -27,9 +27,10 @@ interface Cluster extends IoRedisLike {
 }
 
 function run(client: IoRedisLike, script: Script, keys: readonly string[], args: readonly (string | number)[]) {
+  const words = [...keys, ...args];
   return evaluate(
-    () => client.evalsha(script.sha1, keys.length, ...keys, ...args),
-    () => client.eval(script.source, keys.length, ...keys, ...args),
+    () => client.evalsha(script.sha1, keys.length, ...words),
+    () => client.eval(script.source, keys.length, ...words),
   );
 }
 
@@ -45,6 +46,10 @@ export class IoRedisConnector implements RedisConnector {
 
   run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
     return run(this.#client, script, keys, args);
+  }
+
+  append(key: string, value: string): Promise<unknown> {
+    return this.#client.append(key, value);
   }
 
   async locate(key: string): Promise<string> {

@@ -75,6 +75,10 @@ export class NodeRedisConnector implements RedisConnector {
     return run(this.#untimed, script, keys, args);
   }
 
+  append(key: string, value: string): Promise<unknown> {
+    return this.#untimed.append(key, value);
+  }
+
   async locate(key: string): Promise<string> {
     return this.isSharded ? (await this.#masterOf(key)).address : "";
   }

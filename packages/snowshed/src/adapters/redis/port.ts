@@ -12,6 +12,8 @@ export interface RedisPort {
    * `stringNumbers` of ioredis, integers as text. Rejects with the client's own error. Has no deadline of its own.
    */
   run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+  /** APPEND: how long the value is then. Rejects as `run()` does, and does not try again. */
+  append(key: string, value: string): Promise<unknown>;
   /**
    * On a connection of its own, shared by all that subscribe through this client; SSUBSCRIBE where it is a Cluster.
    * Resubscribed after the connection ended, at another server if it moved; what was said in between is lost. Rejects if

@@ -10,6 +10,7 @@ import type { Script } from "./port.ts";
 export interface RedisConnector {
   readonly isSharded: boolean;
   run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+  append(key: string, value: string): Promise<unknown>;
   /** Asks the client where `key` is, so that it finds out if it does not know. `""` where there is one master only. */
   locate(key: string): Promise<string>;
   /**
@@ -44,12 +45,15 @@ type Call = () => Promise<unknown>;
  *
  * @internal
  */
-export async function evaluate(bySha: Call, bySource: Call): Promise<unknown> {
+export function evaluate(bySha: Call, bySource: Call): Promise<unknown> {
+  let first: Promise<unknown>;
   try {
-    return normalized(await bySha());
+    first = bySha();
   } catch (error) {
-    return evaluateAgain(error, bySha, bySource);
+    // A client may throw where it should reject.
+    return Promise.reject(error);
   }
+  return first.then(normalized, (error: unknown) => evaluateAgain(error, bySha, bySource));
 }
 
 /**

@@ -6,6 +6,7 @@ export interface IoRedisLike {
   readonly options: object;
   evalsha(sha1: string, keyCount: number, ...keysAndArguments: (string | number)[]): Promise<unknown>;
   eval(script: string, keyCount: number, ...keysAndArguments: (string | number)[]): Promise<unknown>;
+  append(key: string, value: string): Promise<unknown>;
   exists(key: string): Promise<unknown>;
 }
 
@@ -13,6 +14,7 @@ export interface IoRedisLike {
 export interface NodeRedisLike {
   evalSha(sha1: string, options?: { keys?: string[]; arguments?: string[] }): Promise<unknown>;
   eval(script: string, options?: { keys?: string[]; arguments?: string[] }): Promise<unknown>;
+  append(key: string, value: string): Promise<unknown>;
   exists(key: string): Promise<unknown>;
 }
 

@@ -22,6 +22,10 @@ class ClientPort implements RedisPort {
     return this.#connector.run(script, keys, args);
   }
 
+  append(key: string, value: string): Promise<unknown> {
+    return this.#connector.append(key, value);
+  }
+
   subscribe(channel: string, onMessage: (message: string) => void): Promise<() => Promise<void>> {
     return this.#subscriptions.subscribe(channel, onMessage);
   }

@@ -93,8 +93,12 @@ export class RedisSemaphore implements AsyncDisposable {
    * `SNOWSHED_BACKEND_UNAVAILABLE` when the server refuses, or does not answer for `timeout` or `commandTimeout` (who
    * is queued notices up to a third of a lease later); with `SNOWSHED_REPLICATION_FAILED`.
    */
-  async permit(weight: number = 1, options: LeaseAcquireOptions = {}): Promise<LeasePermit> {
-    return (await this.#acquire(weight, options, false, null))!;
+  permit(weight: number = 1, options: LeaseAcquireOptions = {}): Promise<LeasePermit> {
+    try {
+      return this.#acquire(weight, options, false, null) as Promise<HeldLease>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** The permit if there is room and nobody waits; rejects as `permit()` does. Does not wait for more than the answer. */

@@ -48,6 +48,7 @@ export class SemaphoreBeat {
   #cancelEnd: (() => void) | null = null;
   #failingSince: number | null = null;
   #claims: string[] = [];
+  #cancelClaim: (() => void) | null = null;
   #subscription: Promise<(() => Promise<void>) | null> | null = null;
 
   constructor(hub: BeatHost, port: RedisPort, commandTimeout: number) {
@@ -72,10 +73,11 @@ export class SemaphoreBeat {
     this.#cancelWatch = clock.setTimeout(() => this.#look(), Math.max(0, until - clock.now()), false);
   }
 
-  /** Says to the server that what a message granted was received. */
-  claim(id: string): void {
-    // All that come in one tick with one command.
-    if (this.#claims.push(id) === 1) queueMicrotask(() => this.#claim());
+  /** Says to the server that what a message granted was received, if it is held for longer than `ms`. */
+  claim(id: string, ms: number): void {
+    // All that come in that time with one command.
+    this.#claims.push(id);
+    this.#cancelClaim ??= this.#hub.clock.setTimeout(() => this.#claim(), ms, false);
   }
 
   /** The server can hand on what ends only when it is asked: by the process whose turn it is. */
@@ -99,6 +101,7 @@ export class SemaphoreBeat {
     this.#cancelListen?.();
     this.#cancelWatch?.();
     this.#cancelEnd?.();
+    this.#cancelClaim?.();
     this.#cancelBeat = this.#cancelWatch = this.#cancelEnd = null;
     const stop = await this.#subscription;
     await stop?.();
@@ -164,8 +167,10 @@ export class SemaphoreBeat {
   }
 
   #claim(): void {
-    const ids = this.#claims;
+    this.#cancelClaim = null;
+    const ids = this.#claims.filter((id) => this.#hub.leases.has(id));
     this.#claims = [];
+    if (ids.length === 0) return;
     this.#send("p", ids, []).catch((error: unknown) => {
       this.error = error;
     });

@@ -3,6 +3,7 @@ import { SnowshedError } from "../../errors.ts";
 import { ExpiryList } from "../../overload/expiry.ts";
 import { semaphoreScript } from "./lua/semaphore-script.ts";
 import type { RedisPort } from "./port.ts";
+import { isAll } from "./semaphore-protocol.ts";
 import { failureOf, unavailable } from "./redis-failures.ts";
 import { Bound } from "./bound.ts";
 
@@ -14,6 +15,8 @@ export class SemaphoreCommands {
   readonly #label: string;
   readonly #keys: readonly string[];
   readonly #clock: Clock;
+  /** The user may run scripts, and not APPEND. */
+  #isDenied = false;
 
   constructor(port: RedisPort, name: string, keys: readonly string[], timeout: number, clock: Clock) {
     this.port = port;
@@ -28,7 +31,7 @@ export class SemaphoreCommands {
   }
 
   /** `answer`, or an error when it does not come in time, and in `longer` ms more. */
-  bounded(answer: Promise<unknown>, longer: number = 0): Promise<unknown> {
+  bounded<T>(answer: Promise<T>, longer: number = 0): Promise<T> {
     return new Promise((resolve, reject) => {
       const bound = new Bound(() => reject(this.unavailable()));
       let cancelTimer: (() => void) | null = null;
@@ -46,6 +49,44 @@ export class SemaphoreCommands {
         (error: unknown) => {
           settle();
           reject(this.unavailable(error));
+        },
+      );
+    });
+  }
+
+  /**
+   * Gives back by the cheapest command there is, unless somebody waits or it cannot be had: then by the script, which
+   * `ask` runs. Calls `ended` before it resolves or rejects. `id`: `null` if the server has taken it back already.
+   */
+  giveBack(id: string | null, someWait: boolean, ask: () => Promise<unknown>, ended: () => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (id === null) {
+        ended();
+        return resolve();
+      }
+      let isSettled = false;
+      const settle = (error: SnowshedError | null): void => {
+        if (isSettled) return;
+        isSettled = true;
+        this.bounds.remove(bound);
+        ended();
+        if (error === null) resolve();
+        else reject(error);
+      };
+      const bound = new Bound(() => settle(this.unavailable()));
+      this.bounds.add(bound, this.#clock.now());
+      const script = (): void => {
+        ask().then(
+          () => settle(null),
+          (error: unknown) => settle(this.unavailable(error)),
+        );
+      };
+      if (someWait || this.#isDenied) return script();
+      this.port.append(this.#keys[0]!, `\n${id} `).then(
+        (length) => (isAll(length) ? settle(null) : script()),
+        (error: unknown) => {
+          this.#isDenied = error instanceof Error && error.message.startsWith("NOPERM");
+          script();
         },
       );
     });

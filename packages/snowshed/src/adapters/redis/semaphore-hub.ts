@@ -9,7 +9,7 @@ import { LocalHandover } from "./semaphore-handover.ts";
 import type { RedisPort } from "./port.ts";
 import { SemaphoreBeat } from "./semaphore-beat.ts";
 import { SemaphoreCommands } from "./semaphore-commands.ts";
-import type { LeaseOwner } from "./semaphore-lease.ts";
+import type { LeaseOwner, Token } from "./semaphore-lease.ts";
 import { HeldLease } from "./semaphore-lease.ts";
 import type { SemaphorePlan } from "./semaphore-options.ts";
 import type { Reply } from "./semaphore-protocol.ts";
@@ -42,10 +42,12 @@ export class SemaphoreHub implements WaitHost {
   readonly #name: string;
   readonly commands: SemaphoreCommands;
   readonly #publish: string;
+  /** What it says of itself with each request. */
+  #planText: string;
   readonly #suffix: string;
   readonly #handover: LocalHandover | null;
-  /** How many tokens are kept for hand-overs. */
-  readonly #spare: number;
+  /** Somebody waited when the server was last heard of it. */
+  #someWait = false;
   readonly #beat: SemaphoreBeat;
   #count = 0;
   /** A moment, and what the server's clock said after it. */
@@ -62,9 +64,9 @@ export class SemaphoreHub implements WaitHost {
     this.keys = [key, `${key}:q`, `${key}:p`];
     this.channel = `${key}:n:${this.process}`;
     this.#publish = `${port.isSharded ? "SPUBLISH" : "PUBLISH"} ${key}:n:`;
+    this.#planText = `${permits} ${version} ${this.lease} ${this.#publish}`;
     const { localHandover } = plan;
     this.#suffix = ` ${lease} ${localHandover === null ? "-" : `h${localHandover.times}`} ${owner}`;
-    this.#spare = localHandover?.times ?? 0;
     this.#handover = localHandover === null ? null : new LocalHandover(this, localHandover.times, localHandover.ms);
     this.commands = new SemaphoreCommands(port, plan.name, this.keys, commandTimeout, clock);
     this.#beat = new SemaphoreBeat(this, port, commandTimeout);
@@ -82,7 +84,7 @@ export class SemaphoreHub implements WaitHost {
   ): Promise<HeldLease | undefined> {
     return new Promise((resolve, reject) => {
       const now = this.clock.now();
-      const id = this.process + (this.#count++).toString(36);
+      const id = this.process + (this.#count++).toString(36).padStart(8, "0");
       const rest = weight + this.#suffix;
       const request = new SemaphoreRequest(
         this,
@@ -106,7 +108,7 @@ export class SemaphoreHub implements WaitHost {
 
   /** Asks the server, also for one that it does not know any more. */
   send(request: SemaphoreRequest, now: number): void {
-    const { id, rest, weight, isTry, since } = request;
+    const { id, rest, isTry, since } = request;
     request.sentAt = now;
     request.sentDate = this.clock.date();
     request.isQueued = false;
@@ -117,9 +119,8 @@ export class SemaphoreHub implements WaitHost {
     if (left < this.commands.bounds.ms && !isTry)
       request.cancelTimer = this.clock.setTimeout(() => this.timedOut(request), left);
     else request.expireWith(this.commands.bounds, now);
-    const { lease, permits, version } = this;
-    const args = [isTry ? "t" : "a", id, rest, weight, lease, permits, version, this.#publish, this.#spare];
-    this.commands.run(args).then(
+    const entry = `\n${id} `;
+    this.commands.run(isTry ? [entry, rest, this.#planText, "t"] : [entry, rest, this.#planText]).then(
       (reply) => this.#answered(request, replyOf(reply)),
       (error: unknown) => {
         // It may have been done, and only the answer is missing.
@@ -147,17 +148,13 @@ export class SemaphoreHub implements WaitHost {
 
   giveBack(lease: HeldLease): Promise<void> {
     const wasHeld = this.#drop(lease);
-    const done = lease.isGone ? Promise.resolve() : this.command(["r", lease.id, "", this.process, this.#publish]);
+    const ended = (): void => {
+      if (wasHeld) lease.holder.ended(lease.weight);
+    };
+    const ask = (): Promise<Reply> => this.#ask(["r", lease.id, "", this.process, this.#publish]);
+    const done = this.commands.giveBack(lease.isGone ? null : lease.id, this.#someWait, ask, ended);
     this.#handover?.pump();
-    return done.then(
-      () => {
-        if (wasHeld) lease.holder.ended(lease.weight);
-      },
-      (error: unknown) => {
-        if (wasHeld) lease.holder.ended(lease.weight);
-        throw error;
-      },
-    );
+    return done;
   }
 
   /** A lease whose time is over by the clock of this process; what the server thinks does not matter. */
@@ -195,9 +192,13 @@ export class SemaphoreHub implements WaitHost {
 
   /** Runs a command that is answered in time, or rejects; what its reply tells is done by then. */
   command(args: readonly (string | number)[], port?: RedisPort): Promise<Reply> {
+    return this.commands.bounded(this.#ask(args, port));
+  }
+
+  #ask(args: readonly (string | number)[], port?: RedisPort): Promise<Reply> {
     const sentAt = this.clock.now();
     const date = this.clock.date();
-    return this.commands.bounded(this.commands.run(args, port)).then((text) => {
+    return this.commands.run(args, port).then((text) => {
       const reply = replyOf(text);
       this.absorb(reply, sentAt, date);
       return reply;
@@ -206,16 +207,18 @@ export class SemaphoreHub implements WaitHost {
 
   /** The arguments of a beat: which leases it renews, and which waiters it asks for. */
   beatOf(operation: "b" | "p", held: readonly string[], waiting: readonly SemaphoreRequest[]): (string | number)[] {
-    const lines = waiting.map(({ id, rest }) => `${id} ${rest}`);
-    const { process, lease, permits, version } = this;
-    return [operation, process, lease, permits, version, this.#publish, held.length, ...held, ...lines];
+    const own = [operation, this.process, this.lease, this.permits, this.version, this.#publish, held.length];
+    return [...own, ...held, ...waiting.map(({ id, rest }) => `${id} ${rest}`)];
   }
 
   /** What a reply says besides its answer. */
   absorb({ kind, status, told }: Reply, sentAt: number, date: number): void {
     const own = kind === "Q" ? 1 : 0;
-    if (status === null && kind === "G") this.#handover?.queued(0, 0, sentAt);
-    else if (status !== null) {
+    if (status === null && kind === "G") {
+      this.#someWait = false;
+      this.#handover?.queued(0, 0, sentAt);
+    } else if (status !== null) {
+      this.#someWait = status.queued > 0;
       this.#handover?.queued(status.queued, this.countQueued() + own, sentAt);
       this.#sample = { sentAt, now: status.now };
       this.#beat.expectEnd(status);
@@ -299,7 +302,7 @@ export class SemaphoreHub implements WaitHost {
     else request.refuse(new DeadlineExceededError(`${weight} of "${this.#name}" are not free`));
   }
 
-  #granted(request: SemaphoreRequest, slots: string, token: string, at: number, date: number, ms: number): void {
+  #granted(request: SemaphoreRequest, slots: string, token: Token, at: number, date: number, ms: number): void {
     const { id, holder, weight, parent, replicas } = request;
     const lease = new HeldLease(this, holder, id, weight, slots, token, parent);
     lease.extend(at, date, ms);
@@ -355,9 +358,10 @@ export class SemaphoreHub implements WaitHost {
       const known = sample === null ? request.sentAt : sample.sentAt + Number(expiry) - term - sample.now;
       const at = Math.min(now, Math.max(request.sentAt, known));
       this.#granted(request, first, token, at, date, term);
+      this.#someWait = true;
       // Whether more wait, the answer to the claim says.
       this.#handover?.contended();
-      this.#beat.claim(id);
+      this.#beat.claim(id, this.#handover === null ? term / 8 : 0);
     } else if (kind === "x") {
       hooks?.unblocked(request.holder, request, false);
       this.send(request, this.clock.now());
@@ -371,6 +375,7 @@ export class SemaphoreHub implements WaitHost {
     if (version < this.version || (version === this.version && permits === this.permits)) return;
     this.permits = permits;
     this.version = version;
+    this.#planText = `${permits} ${version} ${this.lease} ${this.#publish}`;
     for (const request of this.requests.values()) {
       if (request.isQueued && request.weight > permits)
         this.giveUp(request, this.commands.neverFits(request.weight, this.permits));

@@ -21,8 +21,11 @@ export interface LeaseOwner {
   ended(weight: number): void;
 }
 
+/** As the server says it. @internal */
+export type Token = string | number;
+
 /** Slots as the server writes them. @internal */
-export function fencesOf(slots: string, token: string): readonly Fence[] {
+export function fencesOf(slots: string, token: Token): readonly Fence[] {
   return slots.split(",").map((slot) => ({ slot: Number(slot), token: BigInt(token) }));
 }
 
@@ -42,7 +45,7 @@ export class HeldLease implements LeasePermit {
   #validDate = 0;
   readonly #host: LeaseHost;
   readonly #slots: string;
-  readonly #token: string;
+  readonly #token: Token;
   readonly #parent: Context;
   #fences: readonly Fence[] | null = null;
   #context: LeaseContext | null = null;
@@ -62,7 +65,7 @@ export class HeldLease implements LeasePermit {
     id: string,
     weight: number,
     slots: string,
-    token: string,
+    token: Token,
     parent: Context,
   ) {
     this.#host = host;

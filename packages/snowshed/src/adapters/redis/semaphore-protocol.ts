@@ -1,4 +1,5 @@
 // What semaphore.lua is told, and what it says.
+import type { Token } from "./semaphore-lease.ts";
 import { fencesOf } from "./semaphore-lease.ts";
 import type { LeaseInspection } from "../../throttle/lease-semaphore.ts";
 
@@ -7,7 +8,7 @@ export interface Reply {
   /** `G` granted, `Q` queued, `F` never fits, `N` not now, `B` renewed, `R` released, `C` resized. */
   readonly kind: string;
   readonly slots: string;
-  readonly token: string;
+  readonly token: Token;
   readonly isReleased: boolean;
   /** `null` in the short reply of a grant. */
   readonly status: Status | null;
@@ -30,16 +31,37 @@ export interface Status {
 
 const none: readonly string[] = [];
 
+/** What APPEND replies when a lease was given back and nobody waits: see semaphore.lua. @internal */
+export const isAll = (length: unknown): boolean => Number(length) % 22 === 7;
+
+const returned = (isReleased: boolean): Reply => ({
+  kind: "R",
+  slots: "",
+  token: "",
+  isReleased,
+  status: null,
+  told: none,
+});
+const granted = (slots: string, token: Token): Reply => ({
+  kind: "G",
+  slots,
+  token,
+  isReleased: false,
+  status: null,
+  told: none,
+});
+
 /** @internal */
 export function replyOf(reply: unknown): Reply {
+  // Of a grant of slot 0; "1" or "0" of a release.
+  if (typeof reply === "number") return reply > 1 ? granted("0", reply) : returned(reply === 1);
   const text = String(reply);
   const end = text.indexOf("\n");
   if (end === -1) {
-    // "<slots> <token>" of a grant, "1" or "0" of a release.
+    // "<slots> <token>" of another grant; a number of a client that makes texts of them.
     const space = text.indexOf(" ");
-    if (space === -1) return { kind: "R", slots: "", token: "", isReleased: text === "1", status: null, told: none };
-    const [slots, token] = [text.slice(0, space), text.slice(space + 1)];
-    return { kind: "G", slots, token, isReleased: false, status: null, told: none };
+    if (space === -1) return replyOf(Number(text));
+    return granted(text.slice(0, space), text.slice(space + 1));
   }
   const [head, numbers, ...told] = text.split("\n") as [string, string, ...string[]];
   const [kind, first = "", token = ""] = head.split(" ") as [string, string?, string?];

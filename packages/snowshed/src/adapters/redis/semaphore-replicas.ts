@@ -43,7 +43,7 @@ export class ReplicaCheck {
       await hub.command(hub.beatOf("p", [lease.id], []), dedicated);
       if (lease.lost !== null) throw lease.lost;
       lease.extend(at, date, hub.lease);
-      copies = (await hub.commands.bounded(dedicated.wait(this.#count, this.#timeout), this.#timeout)) as number;
+      copies = await hub.commands.bounded(dedicated.wait(this.#count, this.#timeout), this.#timeout);
     } catch (error) {
       // Another one next time: what became of this one is not known.
       if (this.#connection === connection) this.#connection = null;

@@ -24,7 +24,8 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** How many scripts ran; `INFO` itself is none. */
 async function scripts(): Promise<number> {
   const stats = await server.cli("info", "commandstats");
-  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+  const calls = stats.matchAll(/cmdstat_(?:evalsha|append):calls=(\d+)/g);
+  return [...calls].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 /** One that hears its messages: before that, nothing is handed over. */

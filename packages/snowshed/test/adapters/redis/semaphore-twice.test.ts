@@ -27,6 +27,11 @@ function stuttering(which: 0 | 1): Redis {
     const answers = await Promise.all([evalsha(...args), evalsha(...args)]);
     return answers[which];
   };
+  const append = client.append.bind(client) as (...args: unknown[]) => Promise<number>;
+  client.append = async (...args: unknown[]) => {
+    const answers = await Promise.all([append(...args), append(...args)]);
+    return answers[which];
+  };
   return client;
 }
 
@@ -70,7 +75,7 @@ test("a waiter whose request arrives again later keeps its place", async () => {
   const held = await b.permit();
   const first = observe(a.permit());
   await queued(b, 1);
-  const request = sent.find(([, , , , , operation]) => operation === "a")!;
+  const request = sent.find(([, , , , , operation]) => String(operation).startsWith("\n"))!;
   const second = observe(b.permit());
   await queued(b, 2);
   await evalsha(...request);
@@ -80,12 +85,41 @@ test("a waiter whose request arrives again later keeps its place", async () => {
   expect(second.outcome.status).toBe("pending");
 });
 
+test("leases given back twice, in any order, among others: slots and what is held are right", async () => {
+  const semaphore = processes.semaphore({ permits: 6 }, stuttering(1));
+  let held: LeasePermit[] = await Promise.all([
+    semaphore.permit(),
+    semaphore.permit(2),
+    semaphore.permit(),
+    semaphore.permit(),
+  ]);
+  for (let round = 0; round < 40; round++) {
+    const [given, kept] = [
+      held.filter((_, at) => (at + round) % 3 === 0),
+      held.filter((_, at) => (at + round) % 3 !== 0),
+    ];
+    await Promise.all(given.map((permit) => permit.release()));
+    held = kept;
+    const seen = async (): Promise<number> => (await semaphore.inspect()).held;
+    if (round % 4 === 0) expect(await seen()).toBe(held.reduce((sum, { weight }) => sum + weight, 0));
+    const next = [await semaphore.tryPermit(), await semaphore.tryPermit(1 + (round % 2))];
+    held.push(...next.filter((permit) => permit !== undefined));
+    const slots = held.flatMap(({ fences }) => fences.map(({ slot }) => slot));
+    expect(new Set(slots).size).toBe(slots.length);
+    expect(Math.max(...slots)).toBeLessThan(6);
+    const known = (await semaphore.inspect()).holders.flatMap(({ fences }) => fences.map(({ slot }) => slot));
+    expect(known.toSorted()).toEqual(slots.toSorted());
+  }
+  await Promise.all(held.map((permit) => permit.release()));
+  expect(await semaphore.inspect()).toMatchObject({ held: 0, holders: [] });
+});
+
 test("a lease that has ended is not renewed, though nobody has taken it yet", async () => {
   const semaphore = processes.semaphore({ permits: 1, lease: 900 });
   const held = await semaphore.permit();
   const ended = `
     local state = redis.call('GET', KEYS[1])
-    redis.call('SET', KEYS[1], (string.gsub(state, '(\\n%S+ )%d+', '%11')), 'KEEPTTL')`;
+    redis.call('SET', KEYS[1], (string.gsub(state, '(\\n%S+ )%d+', '%10000000000001')), 'KEEPTTL')`;
   await processes.client().eval(ended, 1, processes.key);
   expect((await semaphore.inspect()).held).toBe(0);
   await until(() => held.context.aborted, "it is told");

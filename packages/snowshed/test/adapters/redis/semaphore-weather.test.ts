@@ -118,6 +118,39 @@ test("out of memory with noeviction: no new permits, but those held are renewed 
   }
 });
 
+test("given back to a server that has forgotten all: nothing is left there", async () => {
+  const semaphore = processes.semaphore({ permits: 3 });
+  const held = await Promise.all([1, 2, 3].map(() => semaphore.permit()));
+  await server.cli("del", processes.key);
+  await Promise.all(held.map((permit) => permit.release()));
+  expect(await server.cli("exists", processes.key)).toBe("0");
+  const permit = await semaphore.permit();
+  expect(await semaphore.inspect()).toMatchObject({ held: 1 });
+  await permit.release();
+});
+
+test("a user who may run scripts, and not APPEND", async () => {
+  const rules = ["on", ">secret", "~*", "&*", "+@all", "-append"];
+  await server.cli("acl", "setuser", "scripted", ...rules);
+  const client = processes.client({ username: "scripted", password: "secret" });
+  const semaphore = processes.semaphore({ permits: 1 }, client);
+  for (let round = 0; round < 3; round++) await (await semaphore.permit()).release();
+  expect(await semaphore.inspect()).toMatchObject({ held: 0 });
+});
+
+test("a client that makes texts of numbers", async () => {
+  const semaphore = processes.semaphore({ permits: 2 }, processes.client({ stringNumbers: true }));
+  let last = 0n;
+  for (let round = 0; round < 5; round++) {
+    const [first, second] = [await semaphore.permit(), await semaphore.permit()];
+    expect([first.fence.slot, second.fence.slot]).toEqual([0, 1]);
+    expect(first.fence.token > last && second.fence.token > first.fence.token).toBe(true);
+    last = second.fence.token;
+    await Promise.all([first.release(), second.release()]);
+  }
+  expect(await semaphore.inspect()).toMatchObject({ held: 0 });
+});
+
 test("a replica that takes no writes: an error at once", async () => {
   const replica = await startRedis({ args: ["--replicaof", "127.0.0.1", String(server.port)] });
   try {

@@ -77,11 +77,11 @@ const operation = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("resize"), who: fc.nat(2), number: fc.nat(6) }) },
 );
 
-/** Makes a lease end at this moment. The seventh number of the state is when the next one ends. */
+/** Makes a lease end at this moment, in as many characters as it had. The seventh number of the state is when the next one ends. */
 const expire = `
   local state = redis.call('GET', KEYS[1])
   local from, to = string.find(state, '\\n' .. string.gsub(ARGV[1], '%-', '%%-') .. ' %d+')
-  state = string.sub(state, 1, from) .. ARGV[1] .. ' 1' .. string.sub(state, to + 1)
+  state = string.sub(state, 1, from) .. ARGV[1] .. string.format(' %0' .. to - from - 21 .. 'd', 1) .. string.sub(state, to + 1)
   redis.call('SET', KEYS[1], string.sub(state, 1, 48) .. struct.pack('<d', 1) .. string.sub(state, 57), 'KEEPTTL')`;
 
 async function program(
@@ -120,6 +120,8 @@ async function program(
       call.abort.abort();
       model.end(call);
     } else if (kind === "expire" && held !== undefined) {
+      // Which writes the end of each lease as a number.
+      await speak(semaphore);
       await direct.eval(expire, 1, processes.key, await id(held));
       model.end(held);
       await speak(semaphore);

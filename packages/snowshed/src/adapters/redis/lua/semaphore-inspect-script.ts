@@ -4,21 +4,33 @@ import type { Script } from "../port.ts";
 /** @internal */
 export const semaphoreInspectScript: Script = {
   name: "semaphore-inspect",
-  sha1: "27153aa4994625a681195f123f426b57432366b6",
+  sha1: "caef170c4055be1ce71d28865ccfa8f555e9d87c",
   source: `-- What a semaphore is in: its numbers, its holders, those who wait. Changes nothing.
 -- KEYS and the state are those of semaphore.lua. Reply: now, permits, version, lines of holders, count of waiters, then
 -- line and ticket of each of the first thousand.
 local state = redis.call('GET', KEYS[1])
 local time = redis.call('TIME')
 local reply = { time[1] .. string.sub('00000' .. time[2], -6, -4) }
+if state and #state % 22 == 0 and string.sub(state, 1, 1) == '\\n' and string.sub(state, 22, 22) == ' ' then state = false end
 if state then
-  local magic, permits, version, _, _, _, _, _, mapped
-  if #state >= 72 then magic, permits, version, _, _, _, _, _, mapped = struct.unpack('<ddddddddd', state) end
-  if magic ~= 20261123 then
+  local magic, permits, version, queued, mapped, size, planned, _
+  if #state >= 96 then
+    magic, permits, version, _, queued, _, _, _, mapped, size, planned = struct.unpack('<dddddddddddd', state)
+  end
+  if magic ~= 20261124 then
     return redis.error_reply('WRONGTYPE ' .. KEYS[1] .. ' holds something that is no semaphore')
   end
   reply[2], reply[3] = string.format('%.0f', permits), string.format('%.0f', version)
-  reply[4] = string.sub(state, 73 + mapped)
+  local returned = string.sub(state, size + ((queued == 0 and 7 or 8) - size) % 22 + 1)
+  local lines = {}
+  for line in string.gmatch(string.sub(state, 97 + planned + mapped, size), '\\n[^\\n]+') do
+    if not string.find(returned, string.sub(line, 1, 22), 1, true) then
+      lines[#lines + 1] = string.gsub(line, '^(\\n%S+) t (%S+ (%d+) %d+ (%d+))', function(holder, granted, token, lease)
+        return string.format('%s %.0f %s', holder, math.floor(token / 1000) + lease, granted)
+      end)
+    end
+  end
+  reply[4] = table.concat(lines)
 else
   reply[2], reply[3], reply[4] = '-1', '-1', ''
 end

@@ -1,84 +1,82 @@
--- All that changes a semaphore: one script, so that each change is one atomic step.
+-- All that changes a semaphore: one script, so that each change is one atomic step. But for one: a holder that knows of
+-- nobody who waits gives back by APPEND <state> "\n<id> ", 22 bytes that the next script takes for what they mean.
 --
--- KEYS[1] state    nine numbers, the map of the slots ("1": taken), and for each holder a line
+-- KEYS[1] state    twelve numbers, the latest <plan> that says what they say, the map of the slots ("1": taken), and for each holder a line
 --                  \n<id> <expiry, ms> <slots> <token> <weight> <lease, ms> <hand-over> <owner>
+--                  the expiry is "t" if it is a lease from the token's time; then spaces, and what was given back since
 -- KEYS[2] queue    sorted by ticket: <id> <weight> <lease> <hand-over> <owner>
 --                  hand-over: "h" and how many tokens are kept for it, or "-"
 -- KEYS[3] alive    of each process that has waiters: until when it counts as alive, ms
 --
--- Times are those of the server. The first 12 characters of an id name its process. What concerns a process is told to
--- it as lines of text: in the reply if it is the one that calls, else on the channel that <publish> ("PUBLISH <beginning of it>") ends with it.
+-- The length of the state, modulo 22, is 7 if nobody waits and 8 if somebody does: so what APPEND replies says whether that
+-- was all, or this script has to be asked as well. (A multiple of 22: there was no state, and there still is none.)
+--
+-- A plan is "<permits> <version> <lease> <publish>". Times are those of the server. An id is 20 characters, of which the first 12 name its process. What concerns a process is
+-- told to it as lines of text: in the reply if it is the one that calls, else on the channel that <publish> ("PUBLISH
+-- <beginning of it>") ends with it.
 --   g <id> <slots> <token> <expiry> <term>   granted, for `term` ms
 --   l <id>   no longer held        x <id>   not known any more        f <id> <permits>   weighs more than there are
 --   w        somebody of another process waits
 --
--- a, t   <id> <rest of the line> <weight> <lease> <permits> <version> <publish> <spare tokens>   acquire, or only try to
+-- \n<id>_   <weight, lease, hand-over and owner> <plan> [t]                     acquire; t: only try to
 -- r, k   <id> <rest of the line> <process> <publish>                                 release or cancel; k: of another one
 -- b, p   <process> <lease> <permits> <version> <publish> <count> <ids of holders ...> <lines of waiters ...>
 --                                                                  renew and repair; p: only renew, and see what is due
 -- c      <process> <permits> <version> <publish>                                                              resize
 local call, find, sub, match = redis.call, string.find, string.sub, string.match
-local format, known, keep, claim = '<ddddddddd', 20261123, 172800000, 2000
-local op, id = ARGV[1], ARGV[2]
+local format, known, keep, claim, spaces = '<dddddddddddd', 20261124, 172800000, 2000, '                      '
+local op = ARGV[1]
 local state = call('GET', KEYS[1])
-local magic, permits, version, used, queued, fence, nextExpiry, kept, mapped
+local magic, permits, version, used, queued, fence, nextExpiry, kept, mapped, size, planned, usual
+local base, plan, isAcquire = 96, '', #op == 22
+if state and #state % 22 == 0 and sub(state, 1, 1) == '\n' and sub(state, 22, 22) == ' ' then
+  -- Given back to a state that had been forgotten.
+  call('DEL', KEYS[1])
+  state = false
+end
 if state then
-  if #state >= 72 then
-    magic, permits, version, used, queued, fence, nextExpiry, kept, mapped = struct.unpack(format, state)
+  if #state >= 96 then
+    magic, permits, version, used, queued, fence, nextExpiry, kept, mapped, size, planned, usual = struct.unpack(format, state)
   end
   if magic ~= known then return redis.error_reply('WRONGTYPE ' .. KEYS[1] .. ' holds something that is no semaphore') end
-  -- The two usual cases, with as few commands and strings as can be. All they do the part below does, too.
-  if queued == 0 then
-    if op == 'r' then
-      local holder = '\n' .. id .. ' '
-      local from = find(state, holder, 73 + mapped, true)
-      if not from then return 0 end
-      local slots, weight = match(state, '^%d+ (%S+) %d+ (%d+)', from + #holder)
-      local after = find(state, '\n', from + 1, true) or #state + 1
-      local tail = ''
-      used = used - weight
-      if used == 0 then
-        mapped, nextExpiry = 0, math.huge
-      elseif weight == '1' then
-        tail = sub(state, 73, 72 + slots) .. '0' .. sub(state, 74 + slots, from - 1) .. sub(state, after)
-      else
-        tail = nil
-      end
-      if tail then
-        tail = struct.pack(format, magic, permits, version, used, 0, fence, nextExpiry, kept, mapped) .. tail
-        if redis.pcall('SET', KEYS[1], tail, 'KEEPTTL').err then
-          -- Out of memory: what frees some is refused, too, unless the script has written before.
-          call('PEXPIRE', KEYS[1], keep)
-          call('SET', KEYS[1], tail, 'KEEPTTL')
-        end
-        return 1
-      end
-      used = used + weight
-    elseif (op == 'a' or op == 't') and used < permits and ARGV[4] == '1' and version == tonumber(ARGV[7])
-      and permits == tonumber(ARGV[6]) then
-      local holder = '\n' .. id .. ' '
+  -- The usual case, with as few commands and strings as can be. All it does the part below does, too.
+  base = 96 + planned
+  plan = sub(state, 97, base)
+  if isAcquire and queued == 0 and plan == ARGV[3] then
+    local entry, rest = op, ARGV[2]
+    local length = #state - size - (7 - size) % 22
+    -- Of one that was held, and given back.
+    local isFree = used == 0 or used == 1 and length == 22 and sub(state, base + mapped + 1, base + mapped + 22) == sub(state, -22)
+    local fits = isFree and permits > 0
+      or length == 0 and used < permits and not find(state, entry, base + mapped + 1, true)
+    if fits and sub(rest, 1, 2) == '1 ' and find(rest, ' - ', 3, true) then
       local time = call('TIME')
-      local us = time[1] * 1000000 + time[2]
+      local seconds, part = time[1], time[2]
+      local us = seconds * 1000000 + part
       local now = (us - us % 1000) / 1000
-      if kept - now > keep / 2 and not find(state, holder, 73 + mapped, true) then
-        local at = find(state, '0', 73, true)
-        local after
-        if at and at < 73 + mapped then
-          after = at + 1
-        else
-          at = 73 + mapped
-          after = at
-          mapped = mapped + 1
+      if us > fence and kept - now > keep / 2 then
+        if #part < 6 then part = sub('00000' .. part, -6) end
+        local expiry = now + usual
+        if isFree then
+          size = base + 28 + #seconds + #part + #rest
+          local numbers = struct.pack(format, magic, permits, version, 1, 0, us, expiry, kept, 1, size, planned, usual)
+          local tail = sub(spaces, 1, (7 - size) % 22)
+          state = numbers .. plan .. '1' .. entry .. 't 0 ' .. seconds .. part .. ' ' .. rest .. tail
+          call('SET', KEYS[1], state, 'KEEPTTL')
+          return us
         end
-        fence = us > fence and us or fence + 1
-        local expiry = now + ARGV[5]
+        local at = find(state, '0', base + 1, true)
+        local after = at and at + 1
+        if not at or at > base + mapped then
+          at, after, mapped = base + mapped + 1, base + mapped + 1, mapped + 1
+        end
         if expiry < nextExpiry then nextExpiry = expiry end
-        local granted = (at - 73) .. ' ' .. string.format('%.0f', fence)
-        fence = fence + ARGV[9]
-        state = struct.pack(format, magic, permits, version, used + 1, 0, fence, nextExpiry, kept, mapped)
-          .. sub(state, 73, at - 1) .. '1' .. sub(state, after)
-          .. holder .. expiry .. ' ' .. granted .. ' ' .. ARGV[3]
-        call('SET', KEYS[1], state, 'KEEPTTL')
+        local granted = (at - base - 1) .. ' ' .. seconds .. part
+        local tail = sub(state, 97, at - 1) .. '1' .. sub(state, after, size) .. entry .. 't ' .. granted .. ' ' .. rest
+        size = 96 + #tail
+        state = struct.pack(format, magic, permits, version, used + 1, 0, us, nextExpiry, kept, mapped, size, planned, usual)
+          .. tail
+        call('SET', KEYS[1], state .. sub(spaces, 1, (7 - size) % 22), 'KEEPTTL')
         return granted
       end
     end
@@ -88,18 +86,28 @@ end
 local time = call('TIME')
 local us = time[1] * 1000000 + time[2]
 local now = (us - us % 1000) / 1000
-local map, records = '', ''
+local map, records, returned = '', '', ''
 if state then
-  map, records = sub(state, 73, 72 + mapped), sub(state, 73 + mapped)
+  map, records = sub(state, base + 1, base + mapped), sub(state, base + mapped + 1, size)
+  returned = sub(state, size + ((queued == 0 and 7 or 8) - size) % 22 + 1)
+  if find(records, ' t ', 1, true) then
+    records = string.gsub(records, '(\n%S+) t (%S+ (%d+) %d+ (%d+))', function(holder, granted, token, lease)
+      return string.format('%s %.0f %s', holder, math.floor(token / 1000) + lease, granted)
+    end)
+  end
 else
   -- Never used, or forgotten: expired, flushed, lost in a failover. The queue may be there still.
   permits, version, used, fence, nextExpiry, kept, mapped = -1, -1, 0, 0, math.huge, 0, 0
   queued = call('ZCARD', KEYS[2])
 end
 
+local id = ARGV[2]
 local process, publish, givenPermits, givenVersion
-if op == 'a' or op == 't' then
-  process, givenPermits, givenVersion, publish = sub(id, 1, 12), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
+if isAcquire then
+  id = sub(op, 2, -2)
+  process = sub(id, 1, 12)
+  givenPermits, givenVersion, publish = match(ARGV[3], '^(%d+) (%d+) %d+ (.*)$')
+  givenPermits, givenVersion = tonumber(givenPermits), tonumber(givenVersion)
 elseif op == 'r' or op == 'k' then
   process, publish = ARGV[4], ARGV[5]
   -- Nothing is held; who waits is not waited for any more.
@@ -110,7 +118,7 @@ elseif op == 'c' then
 else
   process, givenPermits, givenVersion, publish = id, tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 end
-if givenVersion and givenVersion > version then permits, version = givenPermits, givenVersion end
+if givenVersion and givenVersion > version then permits, version, plan = givenPermits, givenVersion, '' end
 
 local own, others = {}, {}
 local function tell(whom, line)
@@ -208,6 +216,10 @@ local function sweep()
   records = table.concat(live)
 end
 
+for at = 1, #returned, 22 do
+  cut(sub(returned, at + 1, at + 20))
+end
+
 local first = 0
 -- Hands what is free to those who wait, in their order.
 local function serve()
@@ -253,22 +265,24 @@ end
 
 local isDue = now >= nextExpiry or us < fence - 10000000
 local reply
-if op == 'a' or op == 't' then
-  local rest, weight, lease = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+if isAcquire then
+  local rest = ARGV[2]
+  local weight, lease, spare = match(rest, '^(%d+) (%d+) h?(%S+)')
+  weight, lease, spare = tonumber(weight), tonumber(lease), tonumber(spare) or 0
   if isDue then sweep() end
   -- Sent twice, because the reply was lost: it is what it was.
   local granted = renew(id, lease)
   local ticket = not granted and queued > 0 and call('ZSCORE', KEYS[2], id .. ' ' .. rest)
   serve()
   if not granted and not ticket and weight <= permits and queued == 0 and used + weight <= permits then
-    granted = grant(id, rest, weight, now + lease, tonumber(ARGV[9]))
+    granted = grant(id, rest, weight, now + lease, spare)
   end
   if granted then
     reply = 'G ' .. granted
   elseif weight > permits then
     if ticket then queued = queued - call('ZREM', KEYS[2], id .. ' ' .. rest) end
     reply = 'F'
-  elseif op == 't' then
+  elseif ARGV[4] then
     reply = 'N'
   else
     if not ticket then
@@ -341,9 +355,15 @@ end
 if permits >= 0 then
   local isOld = kept - now <= keep / 2
   if isOld then kept = now + keep end
-  local text = struct.pack(format, known, permits, version, used, queued, fence, nextExpiry, kept, #map) .. map .. records
+  if isAcquire and version == givenVersion and permits == givenPermits then
+    plan = ARGV[3]
+    usual = tonumber(match(plan, ' %d+ (%d+)'))
+  end
+  size = 96 + #plan + #map + #records
+  local text = struct.pack(format, known, permits, version, used, queued, fence, nextExpiry, kept, #map, size, #plan, usual or 0)
+  text = text .. plan .. map .. records .. sub(spaces, 1, ((queued == 0 and 7 or 8) - size) % 22)
   local how = isOld and { 'PX', keep } or { 'KEEPTTL' }
-  if op == 'a' or op == 't' then
+  if isAcquire then
     call('SET', KEYS[1], text, unpack(how))
   elseif redis.pcall('SET', KEYS[1], text, unpack(how)).err then
     call('PEXPIRE', KEYS[1], keep)
