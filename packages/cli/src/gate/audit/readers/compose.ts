@@ -73,14 +73,14 @@ function serviceFacts(document: YamlDocument, name: string, layers: readonly Lay
     return layer === undefined ? [] : wordsAt(document, layer.service[key], [...layer.at, key]);
   };
   const pairs = (key: string): readonly (Written & { readonly name: string })[] =>
-    layers.flatMap(({ at, service }) => pairsAt(document, service[key], [...at, key]));
+    lastOf(layers.flatMap(({ at, service }) => pairsAt(document, service[key], [...at, key])));
   const container: Container = {
     name: `service ${name}`,
     image: textOf(last("image")?.service["image"]) ?? "",
     place: document.place(["services", name]),
     words: [...words("entrypoint"), ...words("command")],
     env: pairs("environment"),
-    limits: layers.flatMap(({ at, service }) => limitsOf(document, service, at)),
+    limits: lastOf(layers.flatMap(({ at, service }) => limitsOf(document, service, at))),
     variables: layers.flatMap(({ variables }) => variables),
     elsewhere: layers.flatMap(({ others }) => others),
     mounted: [],
@@ -102,6 +102,11 @@ function serviceFacts(document: YamlDocument, name: string, layers: readonly Lay
     ...sysctls,
     ...containerFacts(container, origin),
   ];
+}
+
+/** What a service changes of one that it extends is no contradiction. */
+function lastOf<T extends { readonly name: string }>(pairs: readonly T[]): readonly T[] {
+  return [...new Map(pairs.map((pair) => [pair.name, pair])).values()];
 }
 
 /** A text with the defaults of its variables; one without a default stays as it is written. */

@@ -89,6 +89,7 @@ export function containerFacts(container: Container, origin: Origin): readonly F
   const words = (all.find((each) => each.some(({ value }) => programs[subject].test(value))) ?? all.flat()).filter(
     ({ value }) => value !== "",
   );
+  const flags = flagsIn(subject, words);
   const elsewhere = [
     ...container.elsewhere,
     // Redis takes nothing from its environment.
@@ -98,7 +99,10 @@ export function containerFacts(container: Container, origin: Origin): readonly F
   for (const { value, place } of elsewhere) {
     const mounted = container.mounted.find((each) => value === each.path || value.endsWith(`=${each.path}`));
     if (mounted === undefined) add(unreadFact, value, place);
-    else for (const { name, value: inner, ...at } of settingsIn(subject, mounted)) add(name, inner, at);
+    for (const { name, value: inner, ...at } of mounted === undefined ? [] : settingsIn(subject, mounted)) {
+      // What the command line says instead is meant so.
+      if (!flags.some((flag) => flag.name === name)) add(name, inner, at);
+    }
   }
   for (const { name, value, place } of container.env) {
     const setting = settingOf(subject, name);
@@ -106,18 +110,24 @@ export function containerFacts(container: Container, origin: Origin): readonly F
     add(setting, value, place);
     if (setting === "config-file") add(unreadFact, value, place);
   }
-  const texts = words.map(({ value }) => value);
-  if (subject === "kafka") {
-    for (const [index, { value, place }] of words.entries()) {
-      const match = /^([\w.]+)=([\s\S]*)$/.exec(value);
-      if (match !== null && words[index - 1]?.value === "--override") add(match[1]!, match[2]!, place);
-    }
-  } else {
-    // Of a list each word has its own line: a flag stands where its name does.
-    const flags = subject === "redis" ? redisFlags(texts) : flagsOf(texts);
-    for (const { name, value, index } of flags) add(name, value, words[index]!.place);
-  }
+  for (const { name, value, place } of flags) add(name, value, place);
   return facts;
+}
+
+/** What a command line sets. Of a list each word has its own line: a flag stands where its name does. */
+function flagsIn(
+  subject: ContainerSubject,
+  words: readonly Written[],
+): readonly (Written & { readonly name: string })[] {
+  const texts = words.map(({ value }) => value);
+  if (subject !== "kafka") {
+    const flags = subject === "redis" ? redisFlags(texts) : flagsOf(texts);
+    return flags.map(({ name, value, index }) => ({ name, value, place: words[index]!.place }));
+  }
+  return words.flatMap(({ value, place }, index) => {
+    const match = texts[index - 1] === "--override" ? /^([\w.]+)=([\s\S]*)$/.exec(value) : null;
+    return match === null ? [] : [{ name: match[1]!, value: match[2]!, place }];
+  });
 }
 
 /** A file a server is started with, or a script that starts it with who knows what. */
