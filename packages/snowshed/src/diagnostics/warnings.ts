@@ -71,7 +71,7 @@ export class Warnings {
     };
     this.#kept.set(key, warning);
     const place = site === null ? "" : ` (${plainText(site)})`;
-    process.emitWarning(`${warning.message}${place}`, { type: "SnowshedWarning", code, detail: pageOf(code) });
+    say(`${warning.message}${place}`, code, pageOf(code));
     publishWarning(warning);
     for (const listener of this.#listeners) {
       try {
@@ -97,5 +97,13 @@ export function reportFailure(what: string, error: unknown): void {
     // Anything can be thrown, also what has no text.
   }
   const message = `${what} failed and was removed; the program goes on without it`;
-  process.emitWarning(message, { type: "SnowshedWarning", code: "SNOWSHED_DIAGNOSTICS", detail });
+  say(message, "SNOWSHED_DIAGNOSTICS", detail);
+}
+
+function say(message: string, code: string, detail: string): void {
+  try {
+    process.emitWarning(message, { type: "SnowshedWarning", code, detail });
+  } catch {
+    // A program may have put its own in the place of that function; what fails there must not come out of a hook.
+  }
 }

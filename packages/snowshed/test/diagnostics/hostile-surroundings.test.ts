@@ -63,6 +63,23 @@ describe.concurrent("a clock that throws", () => {
   });
 });
 
+test("a program whose process.emitWarning() throws goes on, and its listeners are told", { timeout }, async () => {
+  const { stdout, code } = await runModule(`
+    import { Semaphore, WaitGroup } from "snowshed";
+    import { enable, snapshot } from "snowshed/diagnostics";
+    process.emitWarning = () => { throw new Error("no warnings"); };
+    const monitor = enable("test");
+    monitor.onWarning(({ code }) => console.log(code));
+    monitor.onWarning(() => { throw new Error("broken"); });
+    const semaphore = new Semaphore(1);
+    const group = new WaitGroup();
+    group.go(async () => { await semaphore.acquire(); });
+    await group.wait();
+    console.log(snapshot().preset, monitor.warnings.length);
+  `);
+  expect([code, stdout]).toEqual([0, "SS006\ntest 1\n"]);
+});
+
 describe.concurrent("where something was made", () => {
   test(
     "is not known if the program makes the text and fails, or has no folder, and all else is",
