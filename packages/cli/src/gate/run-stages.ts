@@ -31,12 +31,14 @@ export async function runStagesOf(chosen: readonly ChosenStage[], options: Stage
         ? await attempt(stage, async () => (await load()).run({ ...shared, rules, explicit }))
         : outcome(stage, explicit && !shared.signal.aborted ? "inconclusive" : "skipped", refused);
     const findings = result.findings.map((finding) => exceptions.apply(finding));
+    const judged = judge(result, verdictOf(findings, result.notes, failOn));
     const skipped = new Set(result.notes.map(({ rule }) => rule));
     const ids = rules.map(({ meta }) => meta.id).filter((id) => !skipped.has(id));
     done.push({
       ...result,
       findings,
-      verdict: judge(result, verdictOf(findings, result.notes, failOn)),
+      // Who names a stage wants it to have judged.
+      verdict: judged === "skipped" && explicit && !shared.signal.aborted ? "inconclusive" : judged,
       durationMs: Math.round(performance.now() - begun),
       asked: refused === undefined && result.verdict !== "skipped" ? ids : [],
     });

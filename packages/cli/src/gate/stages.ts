@@ -41,7 +41,10 @@ export function stagesToRun(config: Config, only: readonly RunnableStage[] | und
     }));
 }
 
+/** `prod`, `production-eu` and `eu_prod`, but not `pre-production`, `non-prod` or `products`. */
+const productionName = /(?<![a-z])(?<!(?:pre|non|not)[-_. ])prod(?:uction)?(?![a-z])/i;
+
 function refusalIn(environment: string | undefined): string | undefined {
-  if (environment === undefined || !/^(?:prod|production)\b/i.test(environment)) return undefined;
+  if (environment === undefined || !productionName.test(environment)) return undefined;
   return `the environment is ${environment}: neither faults nor load are tried there`;
 }

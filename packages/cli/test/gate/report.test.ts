@@ -290,6 +290,10 @@ test("the terminal: places, fixes, what was not judged; colours only where they 
   expect(plain).not.toContain("\u001B");
   expect(terminalReport(reportOf(findings), { color: true, quiet: false })).toContain("\u001B[31m");
   expect(terminalReport(reportOf([]), { color: false, quiet: true })).toBe("");
+  // Nothing failed, and yet it says why it could not judge.
+  const skipped = [{ kind: "skipped", rule: null, message: "there are no experiments" }] as const;
+  const unclear = { ...reportOf([], { verdict: "inconclusive", notes: skipped }), verdict: "inconclusive" } as const;
+  expect(terminalReport(unclear, { color: false, quiet: true })).toContain("skipped: there are no experiments");
   const io = (isTTY: boolean, env: Record<string, string>): Parameters<typeof takesColor>[0] => {
     return { stdout: Object.assign(memoryIo().io.stdout, { isTTY }), env };
   };

@@ -188,8 +188,23 @@ describe("stages", () => {
       "rules",
       "chaos refused",
     ]);
-    expect(names("environment: reproduction\n", ["chaos"])).toEqual(["chaos explicit"]);
+    const refused = (environment: string): boolean =>
+      names(`environment: "${environment}"`, ["chaos"])[0]!.endsWith("refused");
+    for (const each of ["prod", "PROD-2", "production_eu", "eu_prod", "eu.production", " production", "my-prod1"]) {
+      expect(refused(each), each).toBe(true);
+    }
+    for (const each of ["reproduction", "products", "pre-production", "non-prod", "staging", "ci"]) {
+      expect(refused(each), each).toBe(false);
+    }
   });
+});
+
+test("a stage that is named and has nothing to judge is inconclusive; one that is not named is skipped", async () => {
+  const nothing = { verdict: "skipped" } as const;
+  expect(await verdicts([stage("chaos", nothing), stage("advise", nothing, { explicit: true })])).toEqual([
+    "chaos skipped",
+    "advise inconclusive",
+  ]);
 });
 
 describe("exceptions", () => {

@@ -43,12 +43,13 @@ function stageLines({ stage, verdict, findings, notes }: ReportedStage, colors: 
   const shown = quiet ? findings.filter(({ status }) => status !== "excepted") : findings;
   if (quiet && verdict !== "blocked" && verdict !== "inconclusive") return [];
   const count = findings.length === 0 ? "" : `  ${countsText(countFindings(findings))}`;
-  const noteText = notes
-    .filter(({ kind }) => !quiet || kind === "failed")
-    .map(({ kind, rule, message }) => {
-      const text = `${kind === "info" ? "" : `${kind}: `}${rule === null ? "" : `${rule}: `}${safeText(message)}`;
-      return `  ${kind === "failed" ? colors.red(text) : colors.dim(text)}`;
-    });
+  const failed = notes.filter(({ kind }) => kind === "failed");
+  // What is inconclusive for another reason was skipped.
+  const telling = failed.length > 0 || verdict === "blocked" ? failed : notes;
+  const noteText = (quiet ? telling : notes).map(({ kind, rule, message }) => {
+    const text = `${kind === "info" ? "" : `${kind}: `}${rule === null ? "" : `${rule}: `}${safeText(message)}`;
+    return `  ${kind === "failed" ? colors.red(text) : colors.dim(text)}`;
+  });
   const label = `${stage.padEnd(9)} ${verdictText(verdict, colors)}${count}`;
   return [label, ...shown.flatMap((finding) => findingLines(finding, colors)), ...noteText];
 }
