@@ -43,7 +43,7 @@ function delay(more: object = {}, fault: object = {}): object {
       listen: `127.0.0.1:${port}`,
       kind: "latency",
       delayMs: 300,
-      durationS: 0.5,
+      durationS: 0.35,
       probeEveryMs: 20,
       ...fault,
     },

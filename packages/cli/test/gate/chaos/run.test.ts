@@ -35,7 +35,7 @@ function delay(more: object = {}, fault: object = {}): object {
       listen: `127.0.0.1:${port}`,
       kind: "latency",
       delayMs: 300,
-      durationS: 0.5,
+      durationS: 0.35,
       probeEveryMs: 20,
       settleS: 10,
       ...fault,
@@ -80,7 +80,7 @@ describe("an experiment", () => {
     const { code, stage, stderr } = await runChaos(chaosFiles([delay({ faultSeen: always })]));
     expect([code, stage?.facts.experiments?.[0]?.outcome]).toEqual([3, "steady-state"]);
     expect(stage?.facts.experiments?.[0]?.message).toContain("sees a fault already");
-    expect(stderr).not.toContain("for 0.5 s");
+    expect(stderr).not.toContain("for 0.35 s");
   });
 
   test("a service that does not recover blocks", async () => {
@@ -107,7 +107,7 @@ describe("an experiment", () => {
     const broken = { probe: "tcp", target: `127.0.0.1:${await freePort()}` };
     const { code, stage, stderr } = await runChaos(chaosFiles([delay({ steadyState: [broken] }, { settleS: 0 })]));
     expect([code, stage?.facts.experiments?.[0]?.outcome]).toEqual([3, "steady-state"]);
-    expect(stderr).not.toContain("for 0.5 s");
+    expect(stderr).not.toContain("for 0.35 s");
   });
 
   test("a port that is taken: the injection failed, which is no pass", async () => {
