@@ -78,5 +78,5 @@ export function testFailures(output: string): TestFailure[] {
 }
 
 function alertsIn(text: string): number {
-  return text.match(/^\s*Labels:\{/gm)?.length ?? 0;
+  return text.match(/^[ \t]*Labels:\{/gm)?.length ?? 0;
 }

@@ -256,7 +256,7 @@ class Reader {
   /** Annotations have `{{ $labels.x }}`, which is no template of the file. */
   #looksLikeTemplate(): string | undefined {
     const isTemplate =
-      /\{%|\{\{-?\s*(?:\.Values|\.Release|include\b|template\b|tpl\b)|^\s*(?:- )?(?:\w+: *)?\{\{/m.test(this.#text);
+      /\{%|\{\{-?\s*(?:\.Values|\.Release|include\b|template\b|tpl\b)|^[ \t]*(?:- )?(?:\w+: *)?\{\{/m.test(this.#text);
     return isTemplate ? "this is a template (Helm, Jinja): render it, and check what comes out" : undefined;
   }
 }

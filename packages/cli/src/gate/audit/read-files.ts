@@ -124,7 +124,7 @@ function readerOf(name: string, text: string): readonly [string?, ((text: string
 
 /** Any program may have a file of properties. */
 function isOfKafka(text: string): boolean {
-  return /^\s*(?:bootstrap\.servers|process\.roles|node\.id|broker\.id|log\.dirs?|zookeeper\.connect|group\.id|acks|min\.insync\.replicas)\b/m.test(
+  return /^[ \t]*(?:bootstrap\.servers|process\.roles|node\.id|broker\.id|log\.dirs?|zookeeper\.connect|group\.id|acks|min\.insync\.replicas)\b/m.test(
     text,
   );
 }

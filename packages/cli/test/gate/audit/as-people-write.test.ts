@@ -1,11 +1,13 @@
 // Files as they are found in the field: samples of the servers themselves, units, compose files and manifests with all that these
 // formats allow. What is misread here would approve a server nobody looked at, or block a good one.
 import { describe, expect, test } from "vitest";
+import { readFileText } from "../../../src/gate/alerts/lint-files.ts";
 import { composeBytes, kubernetesBytes, redisBytes } from "../../../src/gate/audit/amounts.ts";
 import { readCompose } from "../../../src/gate/audit/readers/compose.ts";
 import { readEtcd } from "../../../src/gate/audit/readers/etcd.ts";
 import { readKubernetes } from "../../../src/gate/audit/readers/kubernetes.ts";
 import { readRedisConf } from "../../../src/gate/audit/readers/redis-conf.ts";
+import { isSentinel } from "../../../src/gate/audit/readers/redis-files.ts";
 import type { Reading } from "../../../src/gate/audit/readers/setting.ts";
 import { readSysctl } from "../../../src/gate/audit/readers/sysctl.ts";
 import type { Fact } from "../../../src/gate/facts.ts";
@@ -308,4 +310,11 @@ test("amounts in all their units", () => {
   ]);
   expect(["2t", "512MiB", "1 gb", "1x"].map(composeBytes)).toEqual([2 ** 41, 2 ** 29, 2 ** 30, undefined]);
   expect(redisBytes("1 gb")).toBeUndefined();
+});
+
+test("sixty thousand empty lines are read in passing, where each began the search anew", () => {
+  const blank = "\n".repeat(60_000);
+  expect(isSentinel(`${blank}sentinel monitor a b 1 2`)).toBe(true);
+  expect(readEtcd(`${blank}name: a`).settings).toHaveLength(1);
+  expect(readFileText("/a.yml", "a.yml", `groups: {}\n${blank}x: 1\n`).problems).not.toEqual([]);
 });

@@ -9,8 +9,8 @@ export function readEtcd(text: string): Reading {
   // Comments are prose: one may well speak of "etcd" and of something "human-readable".
   const bare = text.replaceAll(/^[ \t]*[#;].*$/gm, "");
   if (/^[ \t]*(?:export[ \t]+)?["']?ETCD_[A-Z0-9_]+=/m.test(bare) || /^\[\w+\]\s*$/m.test(bare)) return readLines(text);
-  if (/^\s*\{|^[\w'"-]+\s*:(?:\s|$)/m.test(bare)) return readEtcdYaml(text);
-  if (/(?:^|[\s=/])etcd(?:\s|\\$|$)|^\s*--?[a-z]|^\s*\w+=/m.test(bare)) return readLines(text);
+  if (/^[ \t]*\{|^[\w'"-]+\s*:(?:\s|$)/m.test(bare)) return readEtcdYaml(text);
+  if (/(?:^|[\s=/])etcd(?:\s|\\$|$)|^[ \t]*--?[a-z]|^[ \t]*\w+=/m.test(bare)) return readLines(text);
   return readEtcdYaml(text);
 }
 

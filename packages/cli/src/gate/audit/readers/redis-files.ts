@@ -17,7 +17,7 @@ const most = 64;
 
 /** Whether it is a file of Redis Sentinel, which has no data. */
 export function isSentinel(text: string): boolean {
-  return /^\s*sentinel\s/im.test(text);
+  return /^[ \t]*sentinel\s/im.test(text);
 }
 
 /** redis.conf with the files it includes, in the order in which Redis reads them. */
