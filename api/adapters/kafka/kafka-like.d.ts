@@ -16,6 +16,7 @@ export interface PlatformaticProducerLike {
     }): Map<string, Set<number>>;
     metadata(options: {
         topics?: string[];
+        retries?: number;
     }): Promise<{
         readonly topics: Map<string, {
             readonly partitionsCount: number;

@@ -15,6 +15,7 @@ export interface PlatformaticProducerLike {
   getSendTopicPartitions(options: { messages: PlatformaticMessage[] }): Map<string, Set<number>>;
   metadata(options: {
     topics?: string[];
+    retries?: number;
   }): Promise<{ readonly topics: Map<string, { readonly partitionsCount: number }> }>;
   readonly producerId: bigint | undefined;
 }

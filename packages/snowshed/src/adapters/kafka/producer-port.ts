@@ -52,7 +52,8 @@ function platformaticPort(client: PlatformaticProducerLike): ProducerPort {
   }
   return async (events) => {
     const messages = events.map(platformaticMessage);
-    const { topics } = await client.metadata({ topics: [...new Set(events.map(({ topic }) => topic))] });
+    // An idempotent client asks for ever for a topic that is not there, and all others would wait behind it.
+    const { topics } = await client.metadata({ topics: [...new Set(events.map(({ topic }) => topic))], retries: 5 });
     // One call for each partition. The client sends all of a call that had one leader to one leader for ever, also when a
     // failover has given their partitions to several: each of those refuses the others' messages, until the end of time.
     const byPartition = new Map<string, PlatformaticMessage[]>();

@@ -7,7 +7,7 @@ import { kafkaClients } from "../../support/kafka-clients.ts";
 import { mintAll, text, until, useKafka } from "../../support/kafka-workbench.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
 
-const { topicOf, groupOf, producerOf, runnerOf } = useKafka();
+const { cluster, topicOf, groupOf, producerOf, runnerOf } = useKafka();
 
 describe.each(kafkaClients)("with $name", (kind) => {
   test("every message is handled once, those of a key in their order, and what is done is committed", async () => {
@@ -335,6 +335,25 @@ test("stop() waits for the handlers that run, and commits what they have done", 
   expect([...seen, ...rest].map(Number).toSorted((a, b) => a - b)).toEqual(
     Array.from({ length: 20 }, (_, index) => index),
   );
+}, 60_000);
+
+test("a dead-letter topic that is not there holds up its partition until it is, and no other send", async () => {
+  const topic = await topicOf(1);
+  const producer = await producerOf();
+  const handler = (message: ConsumedMessage): void => {
+    if (text(message) === "1") throw new FatalError("poison");
+  };
+  const deadLetters = { producer, topic: `${topic}.dead` };
+  const { runner, events } = await runnerOf({ topics: [topic], handler, deadLetters });
+  await producer.send(mintAll(producer, topic, 2, 2));
+  await until(() => runner.inspect().counts.pauses >= 1, "it pauses");
+  const message = expect.stringContaining("Unknown topic") as string;
+  expect(events.find(({ type }) => type === "paused")).toMatchObject({ error: { message } });
+  expect(runner.inspect().counts).toMatchObject({ deadLetters: 0 });
+  await producer.send(mintAll(producer, topic, 1, 1));
+  await cluster().createTopic(`${topic}.dead`, 1);
+  await until(() => runner.inspect().partitions[0]?.committed === 3n, "all is committed");
+  expect(runner.inspect().counts).toMatchObject({ handled: 2, deadLetters: 1 });
 }, 60_000);
 
 test("more than a broker takes at once is written, and read: messages of a megabyte, and many that make one", async () => {
