@@ -18,15 +18,20 @@ import { runStagesOf } from "./run-stages.ts";
 import { stagesToRun } from "./stages.ts";
 import { verdictOf } from "./verdict.ts";
 
+/** Mistakes of a file on stderr: one that has more is the wrong file. */
+const mostShown = 100;
+
 /** Loads, runs the stages, writes every report, and answers the exit code. */
 export async function runGate(options: GateRunOptions, io: Io, notes: Notes): Promise<number> {
   const outputs = await parseOutputs(options.output ?? [], options.config);
   const report = await gate(options, io, notes);
   if (report.verdict === "invalid") {
-    for (const finding of report.stages.flatMap(({ findings }) => findings)) {
+    const problems = report.stages.flatMap(({ findings }) => findings);
+    for (const finding of problems.slice(0, mostShown)) {
       const place = placeOf(finding);
       await notes.say(place === "" ? finding.message : `${place}: ${finding.message}`);
     }
+    if (problems.length > mostShown) await notes.say(`and ${problems.length - mostShown} more; --output json has all`);
   }
   // Said above already, on stderr.
   const wanted = report.verdict === "invalid" ? outputs.filter(({ format }) => format !== "terminal") : outputs;

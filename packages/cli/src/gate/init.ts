@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { exitCode } from "../exit-code.ts";
 import type { Notes } from "../notes.ts";
@@ -30,6 +30,8 @@ export async function writeFirstConfig({ config, preset }: InitOptions, notes: N
     await writeFile(config, firstConfig(preset, findFiles(folder)), { flag: "wx" });
   } catch (error) {
     if (systemCode(error) === "EEXIST") throw new UsageError(`${config} is there already`, { cause: error });
+    // Of a disk that is full: what was begun must not be in the way of the next attempt.
+    await rm(config, { force: true }).catch(() => {});
     throw new UsageError(`cannot write ${config}: ${describeSystemError(error)}`, { cause: error });
   }
   await notes.say(`${config} is written: put in what your services ask for, then run snowshed gate`);

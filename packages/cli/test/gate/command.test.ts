@@ -69,6 +69,15 @@ describe("snowshed gate", () => {
     expect(code).toBe(2);
   });
 
+  test("of a file with thousands of mistakes the first hundred are said", async () => {
+    const file = written(`version: 1\n${Array.from({ length: 3000 }, (_, index) => `key${index}: 1\n`).join("")}`);
+    const { code, stderr, stdout } = await run(["gate", "-c", file, "-o", "json"]);
+    expect(code).toBe(2);
+    expect(stderr.trim().split("\n")).toHaveLength(101);
+    expect(stderr).toMatch(/snowshed: and 2900 more; --output json has all\n$/);
+    expect(parse(stdout).counts.error).toBe(3000);
+  });
+
   test("--only may be given again, and means all that are named", async () => {
     const args = ["gate", "-c", written("version: 1\n"), "-o", "json"];
     const { stages } = parse((await run([...args, "--only", "rules", "--only", "advise,rules"])).stdout);

@@ -259,6 +259,23 @@ test("in a log of GitHub no line of the terminal is a command to the runner", ()
   }
 });
 
+test("GitHub finds files below the root of the repository, wherever the job was started", async () => {
+  const { io, stdout } = memoryIo({ env: { GITHUB_WORKSPACE: path.dirname(process.cwd()) } });
+  const folder = path.basename(process.cwd());
+  const found = [base, { ...base, file: "/etc/redis.conf" }, { ...base, file: null }];
+  await writeOutputs(reportOf(found), [{ format: "github", file: undefined }], { io, quiet: false });
+  const files = [...stdout.text.matchAll(/^::error (?:file=([^,]*),)?/gm)].map(([, file]) => file);
+  expect(files).toEqual([`${folder}/deploy/snowshed.yaml`, "/etc/redis.conf", undefined]);
+  const sarif = memoryIo({ env: { GITHUB_WORKSPACE: path.dirname(process.cwd()) } });
+  await writeOutputs(reportOf(found), [{ format: "sarif", file: undefined }], { io: sarif.io, quiet: false });
+  const { results } = (JSON.parse(sarif.stdout.text) as Sarif).runs[0]!;
+  expect(results.map(({ locations }) => locations[0]!.physicalLocation.artifactLocation.uri)).toEqual([
+    `${folder}/deploy/snowshed.yaml`,
+    "file:///etc/redis.conf",
+    `${folder}/deploy/snowshed.yaml`,
+  ]);
+});
+
 test("a summary of more than a megabyte is cut at a line, and says so", async () => {
   const summary = path.join(temporaryFolder(), "summary.md");
   const { io } = memoryIo({ env: { GITHUB_STEP_SUMMARY: summary } });

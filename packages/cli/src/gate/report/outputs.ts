@@ -6,6 +6,7 @@ import { UsageError } from "../../usage-error.ts";
 import { didYouMean } from "../nearest.ts";
 import { writeWhole } from "../write-file.ts";
 import type { GateReport } from "./gate-report.ts";
+import { inWorkspace } from "./workspace.ts";
 
 export const formats = ["terminal", "json", "junit", "sarif", "github", "markdown"] as const;
 
@@ -97,7 +98,8 @@ export async function writeOutputs(
     }
   };
   for (const { format, file } of outputs) {
-    const text = await render(report, format, { color: file === undefined && takesColor(io), quiet });
+    const placed = format === "github" || format === "sarif" ? inWorkspace(report, io) : report;
+    const text = await render(placed, format, { color: file === undefined && takesColor(io), quiet });
     if (file === undefined) io.stdout.write(text);
     else await attempt(file, () => writeWhole(path.resolve(file), text));
     const summary = io.env["GITHUB_STEP_SUMMARY"];
