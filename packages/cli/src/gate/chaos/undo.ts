@@ -10,7 +10,7 @@ export type Undo =
       readonly args: readonly string[];
       /** Part of what it says when there is nothing to undo any more. */
       readonly gone: readonly string[];
-      /** Asked afterwards: its output must have `says` in it, or fail when `says` is null. */
+      /** Asked afterwards: its output must have `says` in it, or when that is null, fail with a part of `gone`. */
       readonly check?: { readonly args: readonly string[]; readonly says: string | null };
     }
   | { readonly kind: "http"; readonly method: "DELETE"; readonly url: string }
@@ -56,10 +56,11 @@ async function undoByProgram(
   if (result.code !== 0 && !isGone) return `${program} ${args.join(" ")}: ${failureText(result)}`;
   if (check === undefined || isGone) return null;
   const state = await runProgram(program, check.args, { env, timeoutMs: 60_000 });
-  const holds = check.says === null ? state.code !== 0 : state.stdout.includes(check.says);
+  const hasGone = state.code !== 0 && gone.some((text) => state.stderr.includes(text));
+  const holds = check.says === null ? hasGone : state.stdout.includes(check.says);
   return holds
     ? null
-    : `${program} ${args.join(" ")} was answered, and the fault is still there: ${failureText(state)}`;
+    : `${program} ${args.join(" ")} was answered, and the fault may still be there: ${failureText(state)}`;
 }
 
 async function undoByRequest({ method, url }: Extract<Undo, { kind: "http" }>): Promise<string | null> {

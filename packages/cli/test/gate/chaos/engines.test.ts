@@ -45,6 +45,7 @@ const kubectl = `${files}
 const file = at("resource.json");
 if (args[0] === "apply") fs.writeFileSync(file, fs.readFileSync(0));
 else if (args[0] === "get") {
+  if (process.env.KUBE_DOWN && !fs.existsSync(file)) { console.error("Unable to connect to the server: i/o timeout"); process.exit(1); }
   if (!fs.existsSync(file)) { console.error("Error from server (NotFound)"); process.exit(1); }
   const resource = JSON.parse(fs.readFileSync(file, "utf8"));
   answer({ ...resource, status: { phase: process.env.BLADE_FAILS ? "Error" : "Running" } });
@@ -153,10 +154,13 @@ describe("ChaosBlade", () => {
   });
 
   test("as a resource of its operator: applied, running, deleted, gone", async () => {
-    const made = chaosFiles([await faultOf("apply", { engine: "chaosblade", target: { ...pods, via: "resource" } })], {
-      programs,
-      targets: ["namespace:kafka"],
-    });
+    const experiment = await faultOf("apply", { engine: "chaosblade", target: { ...pods, via: "resource" } });
+    // Each with calls of its own: those of an earlier run would be a fault that is seen too early.
+    const files = (more: object): ChaosFiles => {
+      const made = chaosFiles([experiment], { programs, targets: ["namespace:kafka"] });
+      return { ...made, env: { ...made.env, ...more } };
+    };
+    const made = files({});
     const { code } = await runChaosStage(made);
     expect([code, calls(made).map((call) => call.replace(/snowshed-net-\w+/, "NAME"))]).toEqual([
       0,
@@ -167,7 +171,14 @@ describe("ChaosBlade", () => {
         "kubectl get chaosblade NAME -o json",
       ],
     ]);
-    expect((await runChaosStage({ ...made, env: { ...made.env, BLADE_FAILS: "1" } })).code).toBe(3);
+    const failed = await runChaosStage(files({ BLADE_FAILS: "1" }));
+    expect([failed.code, failed.stage?.facts.experiments?.[0]?.message]).toEqual([
+      3,
+      expect.stringContaining("could not be injected: the resource snowshed-net-"),
+    ]);
+    // Who cannot ask does not know that it is gone.
+    const down = await runChaosStage(files({ KUBE_DOWN: "1" }));
+    expect([down.code, down.stage?.findings[0]?.message]).toEqual([1, expect.stringContaining("Unable to connect")]);
   });
 
   test.each([

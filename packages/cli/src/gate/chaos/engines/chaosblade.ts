@@ -155,7 +155,7 @@ function planResource(
     program: "kubectl",
     // Its finalizers are the usual trouble: it waits for them, and says so when they do not end.
     args: kubectl("delete", "chaosblade", name, "--ignore-not-found", "--wait=true", "--timeout=50s"),
-    gone: [],
+    gone: ["(NotFound)"],
     check: { args: get, says: null },
   };
   return Promise.resolve({
