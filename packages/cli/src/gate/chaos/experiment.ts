@@ -164,7 +164,7 @@ class ExperimentRun {
     let injection: string | null = null;
     try {
       const durationMs = config.fault.durationS * 1000;
-      const watchdog = await startWatchdog(journal, durationMs + 60_000, env);
+      const watchdog = await startWatchdog(journal, (fault.slowestMs ?? 0) + durationMs + 60_000, env);
       try {
         await say(`${config.id}: ${fault.description}, for ${config.fault.durationS} s`);
         injection = await fault.inject().then(() => null, reasonOf);

@@ -26,6 +26,11 @@ const known = new Set("time offset percent interface local-port namespace labels
 const [command, ...rest] = args;
 if (command === "create") {
   const unknown = args.find((each) => each.startsWith("--") && !known.has(each.slice(2)));
+  const lines = fs.readdirSync("/proc").flatMap((pid) => {
+    try { return [fs.readFileSync("/proc/" + pid + "/cmdline", "utf8").split("\\0")]; } catch { return []; }
+  });
+  const watchdog = lines.find((line) => line[2]?.startsWith(process.env.SNOWSHED_STATE_DIR));
+  fs.writeFileSync(at("watchdog"), watchdog?.[3] ?? "none");
   if (unknown) fail("unknown flag: " + unknown);
   else if (rest[0] === "k8s" && !flag("namespace")) fail("less required parameter: namespace");
   else if (!flag("interface") || !flag("timeout") || !flag("uid")) fail("less required parameter");
@@ -114,6 +119,9 @@ describe("ChaosBlade", () => {
       `blade create k8s pod-network delay --time 3000 --interface eth0 --local-port 9092 --namespace kafka --labels app=kafka-broker --timeout 31 --uid ${uid}`,
     );
     expect([destroy, status]).toEqual([`blade destroy ${uid}`, `blade status ${uid}`]);
+    // It may take two minutes to inject: the watchdog must not take back what is not there yet, and call it done.
+    const watchdog = readFileSync(path.join(path.dirname(made.config), "bin", "watchdog"), "utf8");
+    expect(Number(watchdog)).toBeGreaterThanOrEqual(150 + 120_000 + 60_000);
   });
 
   test("a machine of this one's, with loss", async () => {

@@ -18,6 +18,9 @@ interface Blade {
   readonly kubeconfig: string | undefined;
 }
 
+/** Pods are looked up, and tools are copied into them. */
+const slowestMs = 120_000;
+
 const install = "install it from github.com/chaosblade-io/chaosblade/releases";
 
 /**
@@ -106,9 +109,10 @@ function planCommand({ scope, action, flags, kubeconfig }: Blade, { env }: Engin
     description: `ChaosBlade ${words.join(" ")}`,
     steps: [`blade ${args.join(" ")}`],
     undo: [undo],
+    slowestMs,
     prepare: nothing,
     inject: async () => {
-      const result = await runProgram("blade", args, { env, timeoutMs: 120_000 });
+      const result = await runProgram("blade", args, { env, timeoutMs: slowestMs });
       const { success, error } = answerOf(result);
       // It says that it succeeded, with an error beside it, when its own process has not started.
       if (result.code !== 0 || success !== true || error !== undefined)
@@ -162,6 +166,7 @@ function planResource(
     description: `ChaosBlade resource ${name}: pod network ${action}`,
     steps: [`kubectl ${kubectl("apply", "-f", "-").join(" ")} < ${JSON.stringify(resource)}`],
     undo: [undo],
+    slowestMs,
     prepare: nothing,
     inject: async () => {
       const applied = await runProgram("kubectl", kubectl("apply", "-f", "-"), {

@@ -17,6 +17,8 @@ export interface PlannedFault {
   readonly steps: readonly string[];
   /** Complete before the injection: it goes to the journal first. */
   readonly undo: readonly Undo[];
+  /** How long the injection may take, in milliseconds; default: it is quick. */
+  readonly slowestMs?: number;
   /** What must stand before the steady state is looked at, such as proxies. No fault yet. */
   prepare(): Promise<void>;
   /** @throws Error when the fault is not there, or not all of it; then it is undone. */
