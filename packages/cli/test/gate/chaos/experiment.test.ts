@@ -1,6 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
@@ -11,7 +20,7 @@ import type { RedisServer } from "../../../../snowshed/test/support/redis.ts";
 import { freePort, run as runProgram } from "../../../../snowshed/test/support/server-programs.ts";
 import { lockChaos } from "../../../src/gate/chaos/lock.ts";
 import { chaosStage } from "../../../src/gate/chaos/stage.ts";
-import { loadConfig } from "../../../src/gate/config/load.ts";
+import { loadConfig, parseConfig } from "../../../src/gate/config/load.ts";
 import type { FaultProxy } from "../../../src/gate/chaos/proxy.ts";
 import { AllowList } from "../../../src/gate/chaos/targets.ts";
 import { ToxiproxyApi } from "../../../src/gate/chaos/toxiproxy-api.ts";
@@ -297,4 +306,11 @@ test("the lock is of the folder, by whatever path it is reached", async () => {
   const lock = await lockChaos(files.state);
   onTestFinished(() => lock.release());
   await expect(lockChaos(path.join(other, "chaos"))).rejects.toThrow(`process ${process.pid}`);
+});
+
+test.each(["gate-chaos.md", "gate-capacity.md"])("the configurations of %s are valid", (name) => {
+  const page = readFileSync(new URL(`../../../../../docs/${name}`, import.meta.url), "utf8");
+  const blocks = [...page.matchAll(/^```yaml[^\n]*\n(.*?)^```/gms)].map(([, text = ""]) => text);
+  expect(blocks.length).toBeGreaterThan(0);
+  for (const text of blocks) expect(() => parseConfig(text, name)).not.toThrow();
 });

@@ -144,7 +144,8 @@ describe("nft, for real, in a network of its own", () => {
     const own = process.getuid?.() === 0 ? ["--net"] : ["--user", "--map-root-user", "--net"];
     const shell = `ip link set lo up && exec "$0" -e '${script}'`;
     const path = `${nft}:/usr/sbin:/sbin:/usr/bin:/bin`;
-    const server = spawn("unshare", [...own, "sh", "-c", shell, process.execPath], {
+    const [unshare, nsenter] = ["/usr/bin/unshare", "/usr/bin/nsenter"];
+    const server = spawn(unshare, [...own, "sh", "-c", shell, process.execPath], {
       env: { PATH: path },
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -152,7 +153,7 @@ describe("nft, for real, in a network of its own", () => {
     const [said] = (await once(server.stdout, "data")) as [Buffer];
     const target = `127.0.0.1:${String(said).trim()}`;
     const within = (program: string, ...args: string[]): readonly [string, string[]] => [
-      "nsenter",
+      nsenter,
       [
         `--target=${server.pid}`,
         "--net",
