@@ -10,7 +10,7 @@ export interface Watchdog {
 
 /** The program of the child: what is built, also when this runs from the source. */
 const program = fileURLToPath(
-  new URL(import.meta.url.replace("/src/", "/dist/").replace(/watchdog\.[jt]s$/, "watchdog-main.js")),
+  import.meta.url.replace(/\/(?:src|dist)\/gate\/chaos\/watchdog\.[jt]s$/, "/dist/gate/chaos/watchdog-main.js"),
 );
 
 /**

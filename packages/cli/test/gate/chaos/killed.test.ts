@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { findOrInstall } from "../../../../snowshed/test/support/server-programs.ts";
@@ -122,6 +123,23 @@ test("kill -9 of the gate and of its watchdog: the fault stays, and heal takes i
   }
 });
 
+test("the watchdog is found also below a folder that is called src, such as /usr/src/app", async () => {
+  const { filesOf } = await proxied();
+  const files = await filesOf("latency", { delayMs: 1, durationS: 0.1 });
+  const app = path.join(path.dirname(files.config), "src", "app");
+  mkdirSync(app, { recursive: true });
+  const own = fileURLToPath(new URL("../../../", import.meta.url));
+  symlinkSync(own, path.join(app, "cli"));
+  symlinkSync(path.join(own, "../../node_modules"), path.join(app, "node_modules"));
+  const flags = ["--preserve-symlinks", "--preserve-symlinks-main", path.join(app, "cli", "dist", "bin.js")];
+  const args = [...flags, "gate", "chaos", "run", "-c", files.config];
+  const gate = spawn(process.execPath, args, { env: files.env, stdio: ["ignore", "pipe", "ignore"] });
+  let said = "";
+  gate.stdout.on("data", (bytes: Buffer) => (said += bytes.toString()));
+  expect(await once(gate, "close")).toEqual([3, null]);
+  expect(said).toContain("did not see the fault");
+});
+
 describe("nft, for real, in a network of its own", () => {
   let nft: string;
   beforeAll(async () => {
@@ -143,10 +161,10 @@ describe("nft, for real, in a network of its own", () => {
       server.listen(0, "127.0.0.1", () => console.log(server.address().port));`;
     const own = process.getuid?.() === 0 ? ["--net"] : ["--user", "--map-root-user", "--net"];
     const shell = `ip link set lo up && exec "$0" -e '${script}'`;
-    const path = `${nft}:/usr/sbin:/sbin:/usr/bin:/bin`;
+    const programs = `${nft}:/usr/sbin:/sbin:/usr/bin:/bin`;
     const [unshare, nsenter] = ["/usr/bin/unshare", "/usr/bin/nsenter"];
     const server = spawn(unshare, [...own, "sh", "-c", shell, process.execPath], {
-      env: { PATH: path },
+      env: { PATH: programs },
       stdio: ["ignore", "pipe", "inherit"],
     });
     onTestFinished(() => void server.kill("SIGKILL"));
@@ -182,7 +200,7 @@ describe("nft, for real, in a network of its own", () => {
       ...experiments,
       { ...experiments[0], id: "long", fault: { ...experiments[0]!.fault, durationS: 600 } },
     ]);
-    const files = { ...made, env: { ...made.env, PATH: path } };
+    const files = { ...made, env: { ...made.env, PATH: programs } };
     const [program, args] = within(process.execPath, bin, "gate", "chaos", "run", "-c", files.config);
     const gate = spawn(program, args, { env: files.env, stdio: ["ignore", "ignore", "pipe"] });
     onTestFinished(() => void gate.kill("SIGKILL"));
