@@ -14,9 +14,9 @@ export const defaultGrace = 1000;
 /**
  * Milliseconds: so long must nothing have moved before a task is taken for stuck that may do several things at once. A
  * task that loads a list with `Promise.all`, each by the same semaphore, holds all of it and waits for more; so does one
- * that has locked itself out, and only time tells them apart. @internal
+ * that has locked itself out, and only time tells them apart.
  */
-export const defaultStillness = 30_000;
+const defaultStillness = 30_000;
 
 const heads = new WeakMap<Monitor, StillHeads>();
 
