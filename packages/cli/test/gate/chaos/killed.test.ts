@@ -6,12 +6,15 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { findOrInstall } from "../../../../snowshed/test/support/server-programs.ts";
 import { AllowList } from "../../../src/gate/chaos/targets.ts";
 import { ToxiproxyApi } from "../../../src/gate/chaos/toxiproxy-api.ts";
 import type { ChaosFiles } from "../../support/chaos.ts";
 import { chaosFiles } from "../../support/chaos.ts";
+
+// Real sockets and processes on a busy machine: what hangs is to be seen, what is slow is not to fail.
+vi.setConfig({ testTimeout: 120_000 });
 
 // Gates that are ended in the middle of a fault, as processes of their own.
 
@@ -75,13 +78,13 @@ test("kill -9 in the middle of each fault of a proxy: the watchdog takes every o
     kinds.map(async ([kind, figures]) => {
       const files = await filesOf(kind, figures);
       const gate = startGate(files);
-      await expect.poll(() => toxicsOf(kind), { timeout: 25_000 }).toBeGreaterThan(0);
+      await expect.poll(() => toxicsOf(kind), { timeout: 60_000 }).toBeGreaterThan(0);
       expect(journals(files)).toHaveLength(1);
       gate.kill("SIGKILL");
-      await expect.poll(() => [toxicsOf(kind), journals(files)], { timeout: 25_000 }).toEqual([0, []]);
+      await expect.poll(() => [toxicsOf(kind), journals(files)], { timeout: 60_000 }).toEqual([0, []]);
     }),
   );
-}, 60_000);
+});
 
 test("a closed terminal, SIGTERM and Ctrl-C twice: the fault is taken back", async () => {
   const { toxicsOf, filesOf } = await proxied();
@@ -94,20 +97,20 @@ test("a closed terminal, SIGTERM and Ctrl-C twice: the fault is taken back", asy
     cases.map(async ([name, signals, ended]) => {
       const files = await filesOf("black-hole", {}, name);
       const gate = startGate(files);
-      await expect.poll(() => toxicsOf(name), { timeout: 25_000 }).toBe(2);
+      await expect.poll(() => toxicsOf(name), { timeout: 60_000 }).toBe(2);
       const gone = once(gate, "close");
       for (const signal of signals) gate.kill(signal);
       expect(await gone).toEqual(ended);
-      await expect.poll(() => [toxicsOf(name), journals(files)], { timeout: 25_000 }).toEqual([0, []]);
+      await expect.poll(() => [toxicsOf(name), journals(files)], { timeout: 60_000 }).toEqual([0, []]);
     }),
   );
-}, 60_000);
+});
 
 test("kill -9 of the gate and of its watchdog: the fault stays, and heal takes it back, twice if need be", async () => {
   const { toxicsOf, filesOf } = await proxied();
   const files = await filesOf("black-hole", {});
   const gate = startGate(files);
-  await expect.poll(() => toxicsOf("black-hole"), { timeout: 25_000 }).toBe(2);
+  await expect.poll(() => toxicsOf("black-hole"), { timeout: 60_000 }).toBe(2);
   const [watchdog = "0"] = readFileSync(`/proc/${gate.pid}/task/${gate.pid}/children`, "utf8").trim().split(" ");
   expect(readFileSync(`/proc/${watchdog}/cmdline`, "utf8")).toContain("watchdog-main");
   process.kill(Number(watchdog), "SIGKILL");
@@ -209,7 +212,7 @@ describe("nft, for real, in a network of its own", () => {
     await expect.poll(tables, { timeout: 60_000 }).toBe("table inet snowshed_long\n");
     expect(notes.match(/^snowshed: (?:black-hole|reset|loss): recovered /gm)).toHaveLength(3);
     gate.kill("SIGKILL");
-    await expect.poll(tables, { timeout: 25_000 }).toBe("");
-    await expect.poll(() => journals(files), { timeout: 25_000 }).toEqual([]);
-  }, 120_000);
+    await expect.poll(tables, { timeout: 60_000 }).toBe("");
+    await expect.poll(() => journals(files), { timeout: 60_000 }).toEqual([]);
+  });
 });

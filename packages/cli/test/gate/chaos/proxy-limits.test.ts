@@ -2,12 +2,15 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { connect, createServer } from "node:net";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { FaultProxy } from "../../../src/gate/chaos/proxy.ts";
 import { AllowList } from "../../../src/gate/chaos/targets.ts";
 import { ToxiproxyApi } from "../../../src/gate/chaos/toxiproxy-api.ts";
 import type { Toxic } from "../../../src/gate/chaos/toxics.ts";
 import { toToxic } from "../../../src/gate/chaos/toxics.ts";
+
+// Real sockets and processes on a busy machine: what hangs is to be seen, what is slow is not to fail.
+vi.setConfig({ testTimeout: 120_000 });
 
 // What a fault leaves behind when it is taken back early, large transfers, many connections, and callers of the API.
 

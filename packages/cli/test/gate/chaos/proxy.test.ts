@@ -2,12 +2,15 @@ import { once } from "node:events";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { connect, createServer } from "node:net";
 import fc from "fast-check";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { FaultProxy } from "../../../src/gate/chaos/proxy.ts";
 import { AllowList } from "../../../src/gate/chaos/targets.ts";
 import { ToxiproxyApi } from "../../../src/gate/chaos/toxiproxy-api.ts";
 import type { Toxic } from "../../../src/gate/chaos/toxics.ts";
 import { toToxic } from "../../../src/gate/chaos/toxics.ts";
+
+// Real sockets and processes on a busy machine: what hangs is to be seen, what is slow is not to fail.
+vi.setConfig({ testTimeout: 120_000 });
 
 async function listening(server: Server): Promise<number> {
   server.listen(0, "127.0.0.1");

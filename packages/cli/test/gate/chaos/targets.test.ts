@@ -1,10 +1,13 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { freePort } from "../../../../snowshed/test/support/server-programs.ts";
 import { listenerOf } from "../../../src/gate/chaos/processes.ts";
 import { AllowList, toEndpoint } from "../../../src/gate/chaos/targets.ts";
+
+// Real sockets and processes on a busy machine: what hangs is to be seen, what is slow is not to fail.
+vi.setConfig({ testTimeout: 120_000 });
 
 // What is allowed is what is hit, and nothing beside it.
 
