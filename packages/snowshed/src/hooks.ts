@@ -85,12 +85,15 @@ export function installHooks(next: Hooks | null): Hooks | null {
   return previous;
 }
 
-/** Runs the body of a task that starts, while there is a watcher. @internal */
-export function runWatched<T>(task: WatchedTask, body: () => T): T {
+/** Runs the body of a task that starts, while there is a watcher. What it returns is to be awaited. @internal */
+export function runWatched<T>(task: WatchedTask, body: () => T | PromiseLike<T>): T | PromiseLike<T> {
   hooks?.taskStarted(task);
   const result = hooks === null ? body() : hooks.runTask(task, body);
-  if (result instanceof Promise) hooks?.taskPromise(task, result);
-  return result;
+  if (result === null || (typeof result !== "object" && typeof result !== "function")) return result;
+  // What `await` makes of a query with a `then`, or of a promise of another realm: otherwise nobody else could hold it.
+  const promise = result instanceof Promise ? result : Promise.resolve(result);
+  hooks?.taskPromise(task, promise);
+  return promise;
 }
 
 /**
@@ -99,6 +102,10 @@ export function runWatched<T>(task: WatchedTask, body: () => T): T {
  *
  * @internal
  */
-export function runWatchedWith<T, Given>(task: WatchedTask, body: (given: Given) => T, given: Given): T {
+export function runWatchedWith<T, Given>(
+  task: WatchedTask,
+  body: (given: Given) => T | PromiseLike<T>,
+  given: Given,
+): T | PromiseLike<T> {
   return runWatched(task, () => body(given));
 }

@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { runInNewContext } from "node:vm";
 import { Channel, Group, Semaphore, WaitGroup } from "snowshed";
 import { detectLeaks, disable, enable, profile, snapshot } from "snowshed/diagnostics";
 import { FakeClock } from "snowshed/testing";
@@ -17,6 +18,9 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 describe.each(["production", "test"] as const)("with the preset %s", (preset) => {
   test.each<[name: string, body: () => Promise<unknown>]>([
     ["a promise that nobody settles", () => new Promise(() => {})],
+    // oxlint-disable-next-line unicorn/no-thenable -- what query builders return
+    ["a query that never answers", () => ({ then: () => {} }) as unknown as Promise<unknown>],
+    ["a promise of another realm", () => runInNewContext("new Promise(() => {})") as Promise<unknown>],
     ["an emitter that was dropped", () => once(new EventEmitter(), "never")],
     [
       "a semaphore that it holds itself",
