@@ -215,6 +215,7 @@ export class PlatformaticConsumer implements ConsumerPort {
     // The client may join by itself meanwhile, and tell of both: the last one must be announced, too.
     while (this.#wantsToJoin && !this.#isStopped) {
       this.#wantsToJoin = false;
+      const cancelWatch = this.#coordinator.watch(this.#settings.clock);
       try {
         await this.#join();
       } catch (error) {
@@ -222,6 +223,8 @@ export class PlatformaticConsumer implements ConsumerPort {
         this.#wantsToJoin = true;
         await this.#coordinator.findAnew();
         await this.#pause();
+      } finally {
+        cancelWatch();
       }
     }
     this.#isRejoining = false;

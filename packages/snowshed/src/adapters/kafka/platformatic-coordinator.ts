@@ -1,7 +1,11 @@
+import type { Clock } from "../../clock.ts";
 import type { BrokerAddress, PlatformaticConsumerLike } from "./kafka-like.ts";
 
 /** Nothing can listen there: to connect fails at once. */
 const nowhere = { host: "127.0.0.1", port: 0 };
+
+/** The client itself waits 30 s for a broker that hangs, and several times. */
+const longestJoin = 15_000;
 
 /**
  * Has a client find the coordinator of its group anew. By itself it does so only when a connection to the old one fails or ends:
@@ -58,12 +62,27 @@ export class PlatformaticCoordinator {
 
   /** There is no answer: what waits for it fails, and is asked of whoever is the coordinator then. */
   disconnect(): void {
-    const { coordinatorId: id, currentMetadata: metadata, connections } = this.#client;
-    const [first] = this.#bootstrap;
-    const broker = id === null ? first : metadata?.brokers.get(id);
-    if (id === null) this.#askAnother();
-    const connection = broker === undefined ? undefined : connections.getEstablishedConnection(broker);
-    connection?.close().catch(() => {});
+    const { coordinatorId, currentMetadata, connections } = this.#client;
+    const silent = [this.#bootstrap[0], currentMetadata?.brokers.get(coordinatorId ?? -1)];
+    this.#askAnother();
+    for (const broker of silent) {
+      const connection = broker === undefined ? undefined : connections.getEstablishedConnection(broker);
+      connection?.close().catch(() => {});
+    }
+  }
+
+  /**
+   * For a join, until what is returned is called: it may wait for the other members, and asked again over another connection goes on
+   * where it was.
+   */
+  watch(clock: Clock): () => void {
+    const again = (): (() => void) =>
+      clock.setTimeout(() => {
+        this.disconnect();
+        cancel = again();
+      }, longestJoin);
+    let cancel = again();
+    return () => cancel();
   }
 
   /** Who is the coordinator the client asks only the first of its brokers that takes a connection, one that hangs as well. */

@@ -77,3 +77,23 @@ test("a coordinator that the cluster does not list is somewhere where nobody is,
   expect(coordinator.prepare()).toBe(false);
   expect(asked).toHaveLength(2);
 });
+
+test("a join without an end is asked again, each time of another broker", async () => {
+  const closed: number[] = [];
+  const client = {
+    coordinatorId: null,
+    currentMetadata: undefined,
+    connections: { getEstablishedConnection: ({ port }: typeof here) => ({ close: async () => closed.push(port) }) },
+    [Symbol("plt.kafka.base.bootstrapBrokers")]: [here, there],
+  } as unknown as PlatformaticConsumerLike;
+  const cancel = new PlatformaticCoordinator(client, ["orders"]).watch(clock);
+  await clock.advance(14_999);
+  expect(closed).toEqual([]);
+  await clock.advance(1);
+  expect(closed).toEqual([here.port]);
+  await clock.advance(15_000);
+  expect(closed).toEqual([here.port, there.port]);
+  cancel();
+  await clock.advance(60_000);
+  expect(closed).toHaveLength(2);
+});
