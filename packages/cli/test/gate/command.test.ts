@@ -1,4 +1,5 @@
 // The command as people and pipelines call it.
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -67,6 +68,14 @@ describe("snowshed gate", () => {
     const { code, stderr } = await run(["gate", ...args]);
     expect(stderr).toContain(message);
     expect(code).toBe(2);
+  });
+
+  test("a named pipe where the rules are to be is not waited for", async () => {
+    const file = written("version: 1\nalerts: { out: rules.yml }\n");
+    execFileSync("mkfifo", [path.join(path.dirname(file), "rules.yml")]);
+    const { code, stdout } = await run(["gate", "-c", file]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("rules/not-built");
   });
 
   test("of a file with thousands of mistakes the first hundred are said", async () => {

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import type { Finding } from "../finding.ts";
 import { alerts as all } from "../rules/alerts/index.ts";
 import type { StageContext, StageNote, StageResult, StageRunner } from "../run.ts";
+import { readText } from "../config/files.ts";
 import { verdictOf } from "../verdict.ts";
 import type { Alert } from "./alert.ts";
 import { checkFiles, testAlerts } from "./check-promtool.ts";
@@ -109,7 +109,8 @@ async function runRules(context: StageContext): Promise<StageResult> {
 async function compareWithFile({ config, source }: StageContext, wanted: string): Promise<Finding[]> {
   const path = ["alerts", "out"];
   const file = await source.resolveOutput(config.alerts.out!, path);
-  const text = await readFile(file, "utf8").catch(() => null);
+  // A named pipe in its place would be waited for without end.
+  const text = await readText(file).catch(() => null);
   if (text === wanted) return [];
   const name = source.display(file);
   const message = text === null ? `${name} has not been written yet` : `${name} is not what the configuration gives`;
