@@ -1,6 +1,6 @@
 import type { SyntaxNode } from "@lezer/common";
 import type { Severity } from "../finding.ts";
-import type { LintId } from "./lint-rules.ts";
+import type { LintId } from "./lint-rule.ts";
 import { histogramOf, kindOf, unknownMetric, zeroWhenUnset } from "./metric-catalogue.ts";
 import type { Expression, Selector } from "./promql.ts";
 import { argumentsOf, bare, childrenOf, functionName, selectorsOf, sidesOf, textOf } from "./promql.ts";

@@ -1,7 +1,7 @@
 import type { Finding, Position } from "../finding.ts";
+import { lintRule } from "../rules/rules/index.ts";
 import { lintExpression } from "./lint-expression.ts";
-import type { LintId } from "./lint-rules.ts";
-import { lintRule } from "./lint-rules.ts";
+import type { LintId } from "./lint-rule.ts";
 import type { ReadRules, WrittenRule } from "./rule-file.ts";
 import { readRuleFile } from "./rule-file.ts";
 

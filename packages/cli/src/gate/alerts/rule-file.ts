@@ -4,7 +4,7 @@ import { duplicateKeys } from "../duplicate-keys.ts";
 import { didYouMean } from "../nearest.ts";
 import { expressionPosition } from "./expression-position.ts";
 import type { Place } from "./place.ts";
-import type { LintId } from "./lint-rules.ts";
+import type { LintId } from "./lint-rule.ts";
 import type { Expression } from "./promql.ts";
 import { parseExpression } from "./promql.ts";
 

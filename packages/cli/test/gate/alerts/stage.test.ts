@@ -1,6 +1,9 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { lintFiles, readFileText } from "../../../src/gate/alerts/lint-files.ts";
+import type { LintCase } from "../../../src/gate/alerts/lint-rule.ts";
+import { rulesRules } from "../../../src/gate/rules/rules/index.ts";
 import { temporaryFolder } from "../../support/folders.ts";
 import { run } from "../../support/memory-io.ts";
 import { promtool } from "./promtool-program.ts";
@@ -63,6 +66,34 @@ const rules = (...alerts: readonly string[]): string =>
 const commit = "etcd_disk_backend_commit_duration_seconds";
 const fsync = "etcd_disk_wal_fsync_duration_seconds";
 const p99 = (metric: string): string => `histogram_quantile(0.99, sum by (le, instance) (rate(${metric}_bucket[5m])))`;
+
+describe("every rule is found in its wrong fixture, and nothing in the right one", { timeout: 60_000 }, () => {
+  async function idsIn(given: LintCase): Promise<readonly string[]> {
+    if (typeof given === "string") {
+      const text = given.startsWith("groups:") ? given : rules(JSON.stringify({ alert: "A", expr: given }));
+      return lintFiles([readFileText("/a.yml", "a.yml", text)]).map(({ rule }) => rule);
+    }
+    const sub = given.isTested === true ? "test" : "check";
+    const { stage, stderr } = await check(given.config, given.files, { sub });
+    // Of a configuration that cannot be used, or a promtool that is not asked, silence would be no answer.
+    expect([stage?.stage, stderr]).toEqual(["rules", ""]);
+    expect(stage!.notes.filter(({ kind }) => kind !== "info")).toEqual([]);
+    return stage!.findings.map(({ rule }) => rule);
+  }
+
+  test.each(rulesRules.map(({ meta, fixtures }) => [meta.id, fixtures] as const))(
+    "%s",
+    async (id, { wrong, right }) => {
+      expect(await idsIn(wrong)).toContain(id);
+      expect(await idsIn(right)).toEqual([]);
+    },
+  );
+
+  test("a fixture that cannot be used is not taken for a right one", async () => {
+    expect(await idsIn({ config: "" })).toEqual([]);
+    await expect(idsIn({ config: "alert: {}" })).rejects.toThrow("rules");
+  });
+});
 
 describe("what the article demands", { timeout: 60_000 }, () => {
   test("is missing when nothing is there, and there once the rules are built", async () => {

@@ -1,7 +1,7 @@
-import { lintRules } from "../../../src/gate/alerts/lint-rules.ts";
 import type { AlertVariables } from "../../../src/gate/alerts/variables.ts";
 import { alertVariables } from "../../../src/gate/alerts/variables.ts";
 import { alerts } from "../../../src/gate/rules/alerts/index.ts";
+import { rulesRules } from "../../../src/gate/rules/rules/index.ts";
 
 /** The variables by their names, so that an expression shows which it takes. */
 const named = new Proxy({} as AlertVariables, { get: (_, name) => `$${String(name)}` });
@@ -16,5 +16,5 @@ export const tables: Readonly<Record<string, readonly string[]>> = {
   variables: Object.entries(alertVariables).map(
     ([name, { value, min, max }]) => `| \`${name}\` | ${value} | ${min} to ${max} |`,
   ),
-  findings: lintRules.map(({ meta }) => `| \`${meta.id}\` | ${meta.severity} | ${meta.title}. ${meta.rationale} |`),
+  findings: rulesRules.map(({ meta }) => `| \`${meta.id}\` | ${meta.severity} | ${meta.title}. ${meta.rationale} |`),
 };
