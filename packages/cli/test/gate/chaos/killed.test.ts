@@ -147,7 +147,7 @@ describe("nft, for real, in a network of its own", () => {
   let nft: string;
   beforeAll(async () => {
     const places = (): string[] => ["/usr/sbin", "/sbin", "/usr/bin"];
-    nft = await findOrInstall({ server: "nftables", names: ["nft"], places, packages: ["nftables"] });
+    nft = await findOrInstall({ server: "nftables", names: ["nft", "ip"], places, packages: ["nftables", "iproute2"] });
   }, 300_000);
 
   const cases: readonly (readonly [string, object])[] = [
