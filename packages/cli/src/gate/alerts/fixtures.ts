@@ -30,7 +30,7 @@ export function once(metric: string, labels: Labels, minute: number): FixtureSer
 export interface HistogramShape {
   readonly bounds: readonly number[];
   readonly quantile: number;
-  /** What `histogram_quantile()` shall answer; below the last bound. */
+  /** What `histogram_quantile()` shall answer; beyond the last bound, which it never does, the nearest to that. */
   readonly value: number;
 }
 
@@ -39,7 +39,8 @@ export interface HistogramShape {
  * over a bucket, so a share of them below the bucket of `value` puts the quantile anywhere in it.
  */
 export function histogram(metric: string, labels: Labels, shape: HistogramShape): FixtureSeries[] {
-  const { bounds, quantile, value } = shape;
+  const { bounds, quantile } = shape;
+  const value = Math.min(shape.value, bounds.at(-1)! * 0.999);
   const perMinute = 100_000;
   const upper = bounds.findIndex((bound) => value < bound);
   const below = upper === 0 ? 0 : bounds[upper - 1]!;

@@ -101,6 +101,17 @@ describe("on a real Prometheus", { timeout: 120_000 }, () => {
     expect(await testAlerts(program, alerts, own.variables)).toEqual([]);
   });
 
+  test("also with the longest times that may be given", async () => {
+    const longest = Object.entries(alertVariables).flatMap(([name, { max }]) =>
+      /Seconds$/.test(name) ? [[name, max]] : [],
+    );
+    const own = resolveVariables(article, Object.fromEntries(longest) as Record<string, unknown>);
+    expect(own.problems).toEqual([]);
+    const timed = alerts.filter(({ expr }) => expr(own.variables).includes("histogram_quantile"));
+    expect(timed.length).toBeGreaterThan(4);
+    expect(await testAlerts(program, timed, own.variables)).toEqual([]);
+  });
+
   test.each(Object.entries(plants))("tests see it when %s", async (_, plant) => {
     const planted = alerts.map((alert) => plant(alert, variables)).filter((alert) => alert !== null);
     expect(planted.length).toBeGreaterThan(4);
