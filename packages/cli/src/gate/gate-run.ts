@@ -8,11 +8,12 @@ import type { LoadedConfig } from "./config/load.ts";
 import { loadConfig } from "./config/load.ts";
 import { findingsOfExceptions, findingsOfProblems } from "./config/stage.ts";
 import type { GateRunOptions } from "./gate-options.ts";
-import { mask } from "./mask.ts";
+import { mask, maskText } from "./mask.ts";
 import type { GateReport, ReportedStage } from "./report/gate-report.ts";
 import { countFindings, placeOf } from "./report/gate-report.ts";
 import { parseOutputs, writeOutputs } from "./report/outputs.ts";
 import type { Rule } from "./rule.ts";
+import type { StageNote } from "./run.ts";
 import { rules } from "./rules/index.ts";
 import { runStagesOf } from "./run-stages.ts";
 import { stagesToRun } from "./stages.ts";
@@ -107,18 +108,20 @@ interface Surroundings {
 async function run(loaded: LoadedConfig, options: GateRunOptions, surroundings: Surroundings): Promise<Outcome> {
   const { io, notes, now, known } = surroundings;
   const { config, preset, source } = loaded;
-  const exceptions = new Exceptions(config.exceptions, now);
+  const exceptions = new Exceptions(config.exceptions, now, source);
   const signal = io.interrupt ?? new AbortController().signal;
   const { live = false, settings, failOn, only } = options;
-  const say = options.quiet === true ? async () => {} : (text: string) => notes.say(text);
+  const say = options.quiet === true ? async () => {} : (text: string) => notes.say(maskText(text));
   const shared = { config, preset, source, live, settings, env: io.env, now, signal, say };
   const chosen = stagesToRun(config, only);
   const stages = await runStagesOf(chosen, { shared, known, exceptions, failOn });
   const ran = new Set<string>(stages.filter(({ verdict }) => verdict !== "skipped").map(({ stage }) => stage));
   const states = exceptions.states();
   const findings = findingsOfExceptions(states, source, { ruleIds: known.map(({ meta }) => meta.id), ran });
-  const verdict = verdictOf(findings, [], failOn);
-  const own: ReportedStage = { stage: "config", verdict, durationMs: 0, asked: [], findings, notes: [], facts: {} };
+  const judgedNothing = stages.every(({ verdict }) => verdict === "skipped") && !signal.aborted;
+  const ownNotes = judgedNothing ? [nothingJudged] : [];
+  const verdict = verdictOf(findings, ownNotes, failOn);
+  const own = { stage: "config", verdict, durationMs: 0, asked: [], findings, notes: ownNotes, facts: {} } as const;
   const all = [own, ...stages];
   const interrupted = signal.aborted;
   const verdicts = new Set(all.map((stage) => stage.verdict));
@@ -131,6 +134,14 @@ async function run(loaded: LoadedConfig, options: GateRunOptions, surroundings: 
     exceptions: states,
   };
 }
+
+/** Sections that are all comments look like this, too: a pipeline must not take it for a pass. */
+const nothingJudged: StageNote = {
+  kind: "failed",
+  rule: null,
+  message:
+    "nothing was judged: every stage was skipped, since the file has nothing for them; put in workloads, connections, kernel, files or alerts",
+};
 
 /** Of this package. */
 function version(): string {

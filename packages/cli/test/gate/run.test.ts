@@ -1,7 +1,8 @@
 // How stages, rules and exceptions become a verdict and an exit code.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { describe, expect, test } from "vitest";
+import process from "node:process";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { checkRules } from "../../src/gate/check-rules.ts";
 import { ConfigError } from "../../src/gate/config/config-error.ts";
 import { Exceptions } from "../../src/gate/config/exceptions.ts";
@@ -10,7 +11,7 @@ import { findingsOfExceptions } from "../../src/gate/config/stage.ts";
 import { article } from "../../src/gate/config/presets/article.ts";
 import { recommended } from "../../src/gate/config/presets/recommended.ts";
 import type { Finding } from "../../src/gate/finding.ts";
-import { gate } from "../../src/gate/gate-run.ts";
+import { gate, runGate } from "../../src/gate/gate-run.ts";
 import { mask } from "../../src/gate/mask.ts";
 import type { GateReport } from "../../src/gate/report/gate-report.ts";
 import type { Need, Rule } from "../../src/gate/rule.ts";
@@ -24,6 +25,7 @@ import { temporaryFolder } from "../support/folders.ts";
 import { memoryIo } from "../support/memory-io.ts";
 
 const minimal = "version: 1\nworkloads: {}\n";
+const here = { file: "snowshed.yaml", folder: process.cwd() };
 
 function finding(more: Partial<Finding> = {}): Finding {
   const base = { rule: "advise/x", severity: "error", message: "m", path: [], fix: null, sources: [] } as const;
@@ -61,7 +63,7 @@ function stage(
 
 async function verdicts(
   chosen: readonly ChosenStage[],
-  exceptions = new Exceptions([], new Date()),
+  exceptions = new Exceptions([], new Date(), here),
 ): Promise<string[]> {
   const done = await runStagesOf(chosen, { shared: await shared(), known: [], exceptions, failOn: "error" });
   return done.map((each) => `${each.stage} ${each.verdict}`);
@@ -124,7 +126,7 @@ describe("stages", () => {
     const options = {
       shared: await shared(),
       known: [],
-      exceptions: new Exceptions([], new Date()),
+      exceptions: new Exceptions([], new Date(), here),
       failOn: "error",
     } as const;
     const [first, second] = await runStagesOf([failing, stage("audit", {})], options);
@@ -162,7 +164,7 @@ describe("stages", () => {
       interrupt.abort("SIGINT");
       return Promise.resolve({ stage: "advise", verdict: "pass", findings: [], notes: [], facts: {} });
     });
-    const options = { known: [], exceptions: new Exceptions([], new Date()), failOn: "error" } as const;
+    const options = { known: [], exceptions: new Exceptions([], new Date(), here), failOn: "error" } as const;
     const context = { ...(await shared()), signal: interrupt.signal };
     const done = await runStagesOf([stopping, stage("audit", never)], { ...options, shared: context });
     expect(done[1]).toMatchObject({ verdict: "skipped", notes: [{ message: "interrupted" }], asked: [] });
@@ -209,7 +211,8 @@ test("a stage that is named and has nothing to judge is inconclusive; one that i
 
 describe("exceptions", () => {
   const entry = { rule: "advise/x", reason: "known", owner: "@me", until: "2027-01-01" };
-  const at = (now: string, more: object = {}): Exceptions => new Exceptions([{ ...entry, ...more }], new Date(now));
+  const at = (now: string, more: object = {}): Exceptions =>
+    new Exceptions([{ ...entry, ...more }], new Date(now), here);
 
   test("one holds on its last day, and no longer", () => {
     expect(at("2027-01-01T23:59:59Z").apply(finding())).toMatchObject({
@@ -236,6 +239,32 @@ describe("exceptions", () => {
     expect(some.apply(finding({ rule: "advise/y", path: ["workloads", "lock"] })).status).toBeUndefined();
     expect(at("2026-12-01T00:00:00Z").apply(finding({ stage: "config" })).status).toBeUndefined();
     expect(at("2026-12-01T00:00:00Z", { path: "f" }).apply(finding()).status).toBe("excepted");
+  });
+
+  test("a file is named as the configuration names files: from its folder, wherever the gate was started", () => {
+    const folder = realpathSync(temporaryFolder());
+    mkdirSync(path.join(folder, "conf"));
+    writeFileSync(path.join(folder, "conf", "redis.conf"), "");
+    writeFileSync(path.join(folder, "snowshed.yaml"), "");
+    symlinkSync("conf/redis.conf", path.join(folder, "link.conf"));
+    // The configuration by a link to its folder: findings in it have that path, those in other files the real one.
+    const linked = `${folder}-link`;
+    symlinkSync(folder, linked);
+    onTestFinished(() => rmSync(linked));
+    const covered = (name: string, file: string): boolean => {
+      const now = new Date("2026-12-01T00:00:00Z");
+      const source = { file: path.join(linked, "snowshed.yaml"), folder };
+      const some = new Exceptions([{ ...entry, path: name }], now, source);
+      return some.apply(finding({ file })).status === "excepted";
+    };
+    const redis = path.join(folder, "conf/redis.conf");
+    for (const name of ["conf/redis.conf", "./conf/redis.conf", "link.conf", redis]) {
+      expect(covered(name, redis), name).toBe(true);
+    }
+    expect(covered("snowshed.yaml", path.join(linked, "snowshed.yaml"))).toBe(true);
+    for (const name of ["redis.conf", "conf", "conf/other.conf"]) expect(covered(name, redis), name).toBe(false);
+    // The folder it was started in is not what it is relative to.
+    expect(covered("package.json", "package.json")).toBe(false);
   });
 
   test("one of a rule that cannot be is told, also when its stage seems not to have run", () => {
@@ -289,6 +318,19 @@ describe("a whole run", () => {
     });
   });
 
+  test.each(["", "# workloads:\nworkloads:\n", "environment: production\nchaos: { enabled: true }\n"])(
+    "a file of which nothing was judged is no pass: %j",
+    async (text) => {
+      const file = path.join(temporaryFolder(), "snowshed.yaml");
+      writeFileSync(file, `version: 1\n${text}`);
+      const { io, stdout } = memoryIo();
+      const code = await runGate({ config: file, failOn: "error", output: ["terminal"] }, io, new Notes(io.stderr));
+      expect(stdout.text).toContain("nothing was judged: every stage was skipped");
+      expect(stdout.text).toMatch(/^inconclusive: /m);
+      expect(code).toBe(3);
+    },
+  );
+
   test("an interrupted run says so, and is no pass", async () => {
     const file = path.join(temporaryFolder(), "snowshed.yaml");
     writeFileSync(file, `version: 1\n${wrong}`);
@@ -300,6 +342,7 @@ describe("a whole run", () => {
       const some = await gate({ config: file, failOn: "error" }, io, new Notes(io.stderr));
       expect(some).toMatchObject({ verdict: "interrupted", exitCode: code });
       expect(some.stages.slice(1).map(({ verdict }) => verdict)).toEqual(["skipped", "skipped", "skipped"]);
+      expect(some.stages[0]!.notes).toEqual([]);
     }
   });
 

@@ -9,6 +9,7 @@ import { ConfigError } from "../config/config-error.ts";
 import { Exceptions } from "../config/exceptions.ts";
 import { loadConfig } from "../config/load.ts";
 import type { KneeMethod } from "../config/knee-methods.ts";
+import { maskText } from "../mask.ts";
 import { didYouMean } from "../nearest.ts";
 import { rules } from "../rules/index.ts";
 import { runStagesOf } from "../run-stages.ts";
@@ -37,6 +38,7 @@ export interface RunCommandOptions {
 /** `gate capacity run`: the stage alone, with its points on stdout. */
 export async function runCommand(options: RunCommandOptions, io: Io, notes: Notes): Promise<number> {
   const { names, out, mode, seed, failOn, json } = options;
+  const say = (text: string): Promise<void> => notes.say(maskText(text));
   try {
     const { config, preset, source } = await loadConfig(options.config);
     const known = Object.keys(config.capacity);
@@ -60,23 +62,22 @@ export async function runCommand(options: RunCommandOptions, io: Io, notes: Note
     }));
     const now = new Date();
     const signal = io.interrupt ?? new AbortController().signal;
-    const say = (text: string): Promise<void> => notes.say(text);
     const shared = { config, preset, source, live: true, env: io.env, now, signal, say };
-    const exceptions = new Exceptions(config.exceptions, now);
+    const exceptions = new Exceptions(config.exceptions, now, source);
     const [stage] = await runStagesOf(chosen, { shared, known: rules, exceptions, failOn });
     io.stdout.write(json ? `${JSON.stringify(results, null, 2)}\n` : results.map(capacityText).join("\n"));
     for (const { message, rule, status } of stage?.findings ?? []) {
-      await notes.say(`${status === "excepted" ? "excepted: " : ""}${rule}: ${message}`);
+      await say(`${status === "excepted" ? "excepted: " : ""}${rule}: ${message}`);
     }
     for (const { kind, message } of stage?.notes ?? []) {
-      if (kind !== "info") await notes.say(message);
+      if (kind !== "info") await say(message);
     }
     if (signal.aborted) return exitCodeOfSignal(signal.reason);
     return stage === undefined ? exitCode.inconclusive : codeOf(stage.verdict);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const { message, file, line, column } of error.problems) {
-      await notes.say(`${[file, line, column].filter((part) => part !== null).join(":")}: ${message}`);
+      await say(`${[file, line, column].filter((part) => part !== null).join(":")}: ${message}`);
     }
     return exitCode.usage;
   }

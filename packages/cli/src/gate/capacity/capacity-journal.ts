@@ -2,6 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { open, readFile } from "node:fs/promises";
 import { UsageError } from "../../usage-error.ts";
 import { describeSystemError, systemCode } from "../../system-error.ts";
+import { mask } from "../mask.ts";
 import { writeWhole } from "../write-file.ts";
 import type { Measurement } from "./measurement.ts";
 import { readPoints } from "./points-file.ts";
@@ -58,7 +59,7 @@ export class CapacityJournal {
     const own = kept?.head ?? head;
     try {
       // Written anew: the last line may have been cut off.
-      const lines = [own, ...(kept?.measurements ?? [])].map((line) => `${JSON.stringify(line)}\n`);
+      const lines = [own, ...(kept?.measurements ?? []).map(mask)].map((line) => `${JSON.stringify(line)}\n`);
       await writeWhole(file, lines.join(""), 0o600);
       return new CapacityJournal(await open(file, "a"), own, kept?.measurements ?? []);
     } catch (error) {
@@ -68,7 +69,7 @@ export class CapacityJournal {
 
   async append(measurement: Measurement): Promise<void> {
     this.measurements.push(measurement);
-    await this.#handle.write(`${JSON.stringify(measurement)}\n`);
+    await this.#handle.write(`${JSON.stringify(mask(measurement))}\n`);
   }
 
   async close(): Promise<void> {

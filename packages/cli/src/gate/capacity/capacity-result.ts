@@ -1,3 +1,4 @@
+import { mask } from "../mask.ts";
 import type { JudgeOptions, Judgement } from "./judgement.ts";
 import { judgeMemory } from "./judge-memory.ts";
 import { judgeThroughput } from "./judge-throughput.ts";
@@ -31,5 +32,6 @@ export function resultOf(run: {
   // Points from elsewhere are of memory when they say how full it was.
   const isMemory = driver === "memory" || (points.length > 0 && points.every(({ used }) => used !== null));
   const judgement = (isMemory ? judgeMemory : judgeThroughput)(points, judging);
-  return { schema: "snowshed.capacity/1", name, driver, target, unit, judgement, points, measurements };
+  // What a driver or a program said may hold the address it was given.
+  return mask({ schema: "snowshed.capacity/1", name, driver, target, unit, judgement, points, measurements });
 }

@@ -1,6 +1,7 @@
 import { UsageError } from "../../usage-error.ts";
 import { AllowList, ChaosRefusal } from "../chaos/targets.ts";
 import type { CapacityDriver } from "../config/capacity-section.ts";
+import { maskText } from "../mask.ts";
 
 const protocols: Readonly<Record<CapacityDriver, readonly string[]>> = {
   "redis-benchmark": ["redis:", "rediss:"],
@@ -25,7 +26,7 @@ export function parseTarget(text: string, driver: CapacityDriver): URL {
 
 /** Without user and password, for reports. */
 export function maskedTarget(url: URL): string {
-  return `${url.protocol}//${url.host}${url.pathname === "/" ? "" : url.pathname}`;
+  return maskText(`${url.protocol}//${url.host}${url.pathname === "/" ? "" : url.pathname}`);
 }
 
 /** As with faults: this machine by its loopback addresses, or, with a list, what stands in it. */

@@ -39,7 +39,7 @@ export function terminalReport(report: GateReport, { color, quiet }: TerminalOpt
 }
 
 function stageLines({ stage, verdict, findings, notes }: ReportedStage, colors: Colors, quiet: boolean): string[] {
-  if (stage === "config" && findings.length === 0) return [];
+  if (stage === "config" && findings.length === 0 && notes.length === 0) return [];
   const shown = quiet ? findings.filter(({ status }) => status !== "excepted") : findings;
   if (quiet && verdict !== "blocked" && verdict !== "inconclusive") return [];
   const count = findings.length === 0 ? "" : `  ${countsText(countFindings(findings))}`;

@@ -183,6 +183,33 @@ describe("a run", () => {
   });
 });
 
+test("no password that a driver or a rule says is in what is printed or written", async () => {
+  const { file, folder, out } = configured(`capacity: { api: { ${k6Section(", atLeast: 9000")} } }`);
+  const path_ = fakeK6(folder, loads, curve);
+  // At one load it fails, and says the address that it was given.
+  writeFileSync(path.join(folder, "25.fails"), "GET http://me:hunter2@h/ failed, password=hunter2");
+  for (const json of [[], ["--json"]]) {
+    const { stdout, stderr } = await run(["gate", "capacity", "run", "-c", file, "--fresh", ...json], {
+      env: { PATH: path_ },
+    });
+    expect(stderr).toContain("http://me:***@h/ failed");
+    expect(`${stdout}${stderr}`).not.toContain("hunter2");
+  }
+  expect(readdirSync(out)).toEqual(expect.arrayContaining(["api.html", "api.json", "api.ndjson"]));
+  expect(readFileSync(path.join(out, "api.json"), "utf8")).toContain("http://me:***@h/ failed");
+  for (const name of readdirSync(out)) {
+    expect(readFileSync(path.join(out, name), "utf8"), name).not.toContain("hunter2");
+  }
+  // Of another's journal as well.
+  const journal = path.join(out, "api.ndjson");
+  writeFileSync(journal, readFileSync(journal, "utf8").replaceAll("***", "hunter2"));
+  const page = path.join(folder, "page.html");
+  await run(["gate", "capacity", "report", journal, "--out", page]);
+  const fitted = await run(["gate", "capacity", "fit", journal, "--json"]);
+  expect(fitted.stdout).toContain("http://me:***@h/ failed");
+  expect(`${fitted.stdout}${readFileSync(page, "utf8")}`).not.toContain("hunter2");
+});
+
 test("what disturbs a machine is seen, and what does not is not", async () => {
   const quiet = { load: 0.2, steal: 10, ticks: 1000 };
   const calm = Array.from({ length: 20 }, (_, index) => 5 + (index % 3) / 20);
