@@ -22,8 +22,8 @@ const patterns: readonly (readonly [RegExp, string])[] = [
 /** The name of a setting, or of a part of a report, whose value is one. */
 const secretName =
   /(?:^|[._-])(?:pass|passw(?:or)?d|passphrase|token|credentials?)(?:$|[._-])|pass(?:word|wd|phrase)?$|secret|token$|jaas|(?:master|primary)auth$|api[_-]?key/i;
-/** Of Redis: `user` holds the passwords of its rule, and what a command was renamed to is known to operators alone. */
-const secretWords: ReadonlySet<string> = new Set(["user", "rename-command"]);
+/** Of a rule for a user of Redis, the words that decide whether he comes in without a password. */
+const userWords: ReadonlySet<string> = new Set(["on", "off", "nopass", "resetpass", "reset"]);
 /** Called a token, and told to all members of a cluster: what tells two clusters apart. */
 const publicName = /^initial[._-]cluster[._-]token$/i;
 
@@ -36,8 +36,20 @@ export function maskText(text: string): string {
 
 /** What a report may show of a setting: nothing of a password, and of an address all but its password. */
 export function shownValue(name: string, value: string): string {
-  if (value !== "" && (secretWords.has(name.toLowerCase()) || isSecret(name))) return "***";
-  return maskText(value);
+  if (value === "") return value;
+  const lower = name.toLowerCase();
+  if (lower === "user") return shownUser(value);
+  // Of Redis: what a command was renamed to is known to operators alone.
+  return lower === "rename-command" || isSecret(name) ? "***" : maskText(value);
+}
+
+/** Word by word what is known to be no secret, of Redis' `user name rule…`: a password may be several words. */
+function shownUser(value: string): string {
+  const [name, ...rule] = value.split(/\s+/);
+  const shown = rule.map((word) => (/^[>#]/.test(word) ? ">***" : word.toLowerCase()));
+  return [name === "default" ? name : "***", ...shown.filter((word) => word === ">***" || userWords.has(word))].join(
+    " ",
+  );
 }
 
 function isSecret(name: string): boolean {

@@ -40,6 +40,27 @@ describe("snowshed gate", () => {
     },
   );
 
+  test("init beside a compose file without services: the gate passes", async () => {
+    const folder = temporaryFolder();
+    writeFileSync(path.join(folder, "compose.yaml"), "services: {}\n");
+    const file = path.join(folder, "snowshed.yaml");
+    await run(["gate", "init", "-c", file]);
+    const { code, stdout } = await run(["gate", "-c", file]);
+    expect(stdout).not.toContain("malformed-file");
+    expect(stdout).toContain("compose.yaml has no services");
+    expect(code).toBe(0);
+  });
+
+  test("an exception from a file is relative to the configuration", async () => {
+    const exception = "{ rule: audit/redis-open-to-all, path: redis.conf, reason: r, owner: o, until: 2999-01-01 }";
+    const file = written(`version: 1\nfiles: { redis: [redis.conf] }\nexceptions: [${exception}]\n`);
+    writeFileSync(path.join(path.dirname(file), "redis.conf"), "protected-mode no\n");
+    const report = parse((await run(["gate", "-c", file, "-o", "json"])).stdout);
+    expect(report.exceptions).toMatchObject([{ used: 1 }]);
+    const found = report.stages.flatMap(({ findings }) => findings);
+    expect(found.find(({ rule }) => rule === "audit/redis-open-to-all")).toMatchObject({ status: "excepted" });
+  });
+
   test("a file that cannot be used: each mistake on a line of stderr with its place, and in the reports", async () => {
     const file = written("version: 1\nworkload: {}\nenvironment: 3\n");
     const sarif = path.join(path.dirname(file), "gate.sarif");

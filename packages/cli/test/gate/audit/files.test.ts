@@ -180,3 +180,22 @@ test("the machine the gate runs on is not audited unless asked for", async () =>
   expect(notes.some((note) => note.startsWith("net.core.somaxconn is not known"))).toBe(true);
   expect(notes.filter((note) => note.startsWith("no file has the settings of redis"))).toHaveLength(1);
 });
+
+test.each([
+  ["user alice on >hunter2 ~* +@all", true],
+  ["user default on nopass ~* +@all\nuser alice on >hunter2 ~* +@all", true],
+  ["user default on >hunter2 nopass ~* +@all", true],
+  ["user default off\nuser alice on >hunter2 ~* +@all", false],
+  ["user default on >hunter2 ~* +@all", false],
+  ["user default on nopass resetpass +@all", false],
+  ["user default reset", false],
+  ["aclfile /etc/redis/users.acl", false],
+  ["requirepass hunter2", false],
+])("a Redis with %j is open to all: %s", async (line, isOpen) => {
+  const { found, stdout } = await audit({
+    "snowshed.yaml": "version: 1\nfiles: { redis: [redis.conf] }\n",
+    "redis.conf": `maxmemory 1gb\nprotected-mode no\n${line}\n`,
+  });
+  expect(found.includes("audit/redis-open-to-all redis.conf:2")).toBe(isOpen);
+  expect(stdout).not.toContain("hunter2");
+});

@@ -158,8 +158,14 @@ services:
 
   test("a file without services, and one that is no YAML, are faults", () => {
     expect(readCompose("version: '3'", origin).faults).toHaveLength(1);
+    expect(readCompose("services: []", origin).faults).toHaveLength(1);
     expect(readCompose("services:\n\t- x", origin).faults[0]).toMatchObject({ line: 2 });
     expect(readCompose("a: &a [*a, *a]\nservices: *a", origin).faults).not.toEqual([]);
+  });
+
+  test("one whose services are none yet is no mistake, and it is said that there are none", () => {
+    const { facts, faults, notes } = readCompose("services: {}\n", origin);
+    expect([facts, faults, notes]).toEqual([[], [], [expect.stringContaining("has no services")]]);
   });
 
   test("aliases of aliases do not become gigabytes", () => {
@@ -346,6 +352,16 @@ describe("values", () => {
   ])("%s is no value to print", (name, value) => {
     expect(shownValue(name, value)).not.toContain("hunter2");
     expect(shownValue("maxmemory", "1gb")).toBe("1gb");
+  });
+
+  test.each([
+    ["default on nopass ~* +@all", "default on nopass"],
+    ["default off", "default off"],
+    ["DEFAULT on >hunter2 ~* +@all nopass", "*** on >*** nopass"],
+    ["default on #abc resetpass", "default on >*** resetpass"],
+    ["alice reset on >hunter2 <x !y +get off", "*** reset on >*** off"],
+  ])("of the user %s only what tells who comes in without a password", (value, shown) => {
+    expect(shownValue("user", value)).toBe(shown);
   });
 
   test("no rule says what would be taken for a password in a report", () => {

@@ -25,6 +25,9 @@ export function readCompose(text: string, origin: Origin): ComposeReading {
   const notes = file["include"] === undefined ? [] : [`${origin.file}: what it includes was not read`];
   if (Object.keys(services).length === 0) {
     if (notes.length > 0) return { facts: [], faults, notes };
+    // Written, and none yet.
+    const isMap = typeof file["services"] === "object" && !Array.isArray(file["services"]) && file["services"] !== null;
+    if (isMap) return { facts: [], faults, notes: [`${origin.file} has no services: nothing of it was judged`] };
     return { facts: [], faults: [...faults, { message: 'there are no "services"', line: 1, column: 1 }], notes };
   }
   const facts = Object.keys(services).flatMap((name) => {
