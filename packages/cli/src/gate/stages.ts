@@ -1,5 +1,6 @@
 import type { Config } from "./config/config.ts";
 import type { Stage } from "./finding.ts";
+import { refusalIn } from "./production.ts";
 import type { StageRunner } from "./run.ts";
 
 export type RunnableStage = Exclude<Stage, "config">;
@@ -39,12 +40,4 @@ export function stagesToRun(config: Config, only: readonly RunnableStage[] | und
       explicit: only !== undefined,
       refusal: stage in enabled ? refusalIn(config.environment) : undefined,
     }));
-}
-
-/** `prod`, `production-eu` and `eu_prod`, but not `pre-production`, `non-prod` or `products`. */
-const productionName = /(?<![a-z])(?<!(?:pre|non|not)[-_. ])prod(?:uction)?(?![a-z])/i;
-
-function refusalIn(environment: string | undefined): string | undefined {
-  if (environment === undefined || !productionName.test(environment)) return undefined;
-  return `the environment is ${environment}: neither faults nor load are tried there`;
 }

@@ -7,7 +7,7 @@ import { describeSystemError, systemCode } from "../../system-error.ts";
 import { UsageError } from "../../usage-error.ts";
 import { ConfigError } from "../config/config-error.ts";
 import { loadConfig } from "../config/load.ts";
-import { heal, listJournals, stateFolder } from "./journal.ts";
+import { heal, listJournals, stateFolder, stateProblem } from "./journal.ts";
 import type { ChaosLock } from "./lock.ts";
 import { lockChaos } from "./lock.ts";
 import { planText } from "./plan-text.ts";
@@ -50,7 +50,10 @@ export async function runPlan(
   }
 }
 
-/** `chaos heal`: takes back what journals say is there. 0: nothing is left; 1: something is, or a run goes on. */
+/**
+ * `chaos heal`: takes back what journals say is there. 0: nothing is left; 1: something is, or a run goes on; 3: the folder
+ * of journals cannot be read.
+ */
 export async function runHeal(io: Io, notes: Notes): Promise<number> {
   const folder = stateFolder(io.env);
   let lock: ChaosLock | null = null;
@@ -59,9 +62,14 @@ export async function runHeal(io: Io, notes: Notes): Promise<number> {
     if (existsSync(folder)) lock = await lockChaos(folder);
     return await healAll(folder, io, notes);
   } catch (error) {
-    if (!(error instanceof ChaosRefusal)) throw error;
-    await notes.say(`${error.message}. It takes its fault back itself; end it if it hangs`);
-    return exitCode.failed;
+    if (error instanceof ChaosRefusal) {
+      await notes.say(`${error.message}. It takes its fault back itself; end it if it hangs`);
+      return exitCode.failed;
+    }
+    const problem = stateProblem(folder, error);
+    if (problem === undefined) throw error;
+    await notes.say(`whether a fault is left is not known: ${problem}`);
+    return exitCode.inconclusive;
   } finally {
     await lock?.release();
   }

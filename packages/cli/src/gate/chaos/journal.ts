@@ -4,7 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { makeFolder } from "../../make-folder.ts";
-import { systemCode } from "../../system-error.ts";
+import { describeSystemError, systemCode } from "../../system-error.ts";
 import { startTime } from "./processes.ts";
 import type { Undo } from "./undo.ts";
 import { undo } from "./undo.ts";
@@ -29,6 +29,13 @@ export function stateFolder(env: Env): string {
   const state = env["XDG_STATE_HOME"] ?? "";
   const base = path.isAbsolute(state) ? state : path.join(os.homedir(), ".local", "state");
   return path.join(base, "snowshed", "chaos");
+}
+
+/** What is wrong with that folder, and what to do; undefined for what the operating system did not say. */
+export function stateProblem(folder: string, error: unknown): string | undefined {
+  if (systemCode(error) === "") return undefined;
+  const what = `the folder of journals ${folder} cannot be used: ${describeSystemError(error)}`;
+  return `${what}; start it as the user who ran the experiments, or set $SNOWSHED_STATE_DIR as it was set then`;
 }
 
 /**

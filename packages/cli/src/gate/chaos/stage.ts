@@ -4,13 +4,14 @@ import type { ConfigSource } from "../config/load.ts";
 import type { Config } from "../config/config.ts";
 import { checkRules } from "../check-rules.ts";
 import type { Fact } from "../facts.ts";
+import { refusalIn } from "../production.ts";
 import type { StageContext, StageNote, StageResult, StageRunner } from "../run.ts";
 import type { EngineContext } from "./engines/engine.ts";
 import type { ExperimentResult, PlannedExperiment } from "./experiment.ts";
 import { planExperiment, runExperiment } from "./experiment.ts";
 import type { ChaosLock } from "./lock.ts";
 import { lockChaos } from "./lock.ts";
-import { listJournals, stateFolder } from "./journal.ts";
+import { listJournals, stateFolder, stateProblem } from "./journal.ts";
 import type { ProbeContext } from "./probes/probe.ts";
 import { reasonOf } from "./probes/probe.ts";
 import { AllowList, ChaosRefusal } from "./targets.ts";
@@ -25,19 +26,18 @@ export const chaosStage: StageRunner = {
     const wanted = settings?.["experiments"] as readonly string[] | undefined;
     const experiments = chosen(config, source, wanted);
     if (experiments.length === 0) return result("skipped", [note("skipped", "the file has no chaos.experiments")]);
-    if (/^prod(?:uction)?\b/i.test(config.environment ?? "")) {
-      return result("inconclusive", [
-        note("failed", `the environment is ${config.environment}: no fault is injected there`),
-      ]);
-    }
+    // The gate does not even begin it there; whoever else does must not either.
+    const refusal = refusalIn(config.environment);
+    if (refusal !== undefined) return result("inconclusive", [note("failed", refusal)]);
     // All of them before the first: a slip in the last is not to be found when something is broken already.
     for (const each of experiments) await planned(each, context).catch(ignoreState);
     let lock: ChaosLock;
     try {
       lock = await lockChaos(stateFolder(env));
     } catch (error) {
-      if (!(error instanceof ChaosRefusal)) throw error;
-      return result("inconclusive", [note("failed", error.message)]);
+      const problem = error instanceof ChaosRefusal ? error.message : stateProblem(stateFolder(env), error);
+      if (problem === undefined) throw error;
+      return result("inconclusive", [note("failed", problem)]);
     }
     try {
       const left = await listJournals(stateFolder(env));

@@ -18,6 +18,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { startRedis } from "../../../../snowshed/test/support/redis.ts";
 import type { RedisServer } from "../../../../snowshed/test/support/redis.ts";
 import { freePort, run as runProgram } from "../../../../snowshed/test/support/server-programs.ts";
+import { stateProblem } from "../../../src/gate/chaos/journal.ts";
 import { lockChaos } from "../../../src/gate/chaos/lock.ts";
 import { chaosStage } from "../../../src/gate/chaos/stage.ts";
 import { loadConfig, parseConfig } from "../../../src/gate/config/load.ts";
@@ -152,6 +153,16 @@ test("who is interrupted between two experiments has not passed the second", asy
   ]);
 });
 
+test.each(["prod_eu", "my-production", "PROD"])("the stage itself injects nothing in %s", async (environment) => {
+  const { code, stage, stderr } = await runChaosStage(chaosFiles([delay()], { environment }));
+  expect([code, stage?.verdict, stage?.notes[0]?.message]).toEqual([
+    3,
+    "inconclusive",
+    expect.stringContaining(`the environment is ${environment}`),
+  ]);
+  expect(stderr).toBe("");
+});
+
 test("an injection that fails half-way is taken back whole", async () => {
   const api = new ToxiproxyApi(new AllowList(undefined));
   const { port: apiPort } = await api.listen({ host: "127.0.0.1", port: 0 });
@@ -236,6 +247,32 @@ test("on a full disk nothing is injected, and no half of a journal is left that 
 });
 
 describe("heal", () => {
+  test.each([
+    ["a file where the folder of its state is to be", "state"],
+    ["a file where its folder is to be", "state/chaos"],
+  ])("says which folder it cannot use, and what to do: %s", async (_, name) => {
+    const files = chaosFiles([delay()]);
+    const file = path.join(path.dirname(files.config), name);
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, "");
+    const { code, stderr } = await run(["gate", "chaos", "heal"], { env: files.env });
+    expect(stderr).toMatch(/whether a fault is left is not known: .* cannot be used: .* \((?:ENOTDIR|EEXIST)\)/);
+    expect(stderr).toContain(files.state);
+    expect(stderr).toContain("$SNOWSHED_STATE_DIR");
+    expect(code).toBe(3);
+    // Nor can there be word of a fault before it: none is injected.
+    const { code: ran, stage } = await runChaosStage(files);
+    expect([ran, stage?.notes[0]?.message]).toEqual([3, expect.stringContaining(`${files.state} cannot be used`)]);
+  });
+
+  test("a folder that it may not read is named, with whose it should be", () => {
+    const denied = Object.assign(new Error("EACCES: permission denied, scandir '/x'"), { code: "EACCES" });
+    expect(stateProblem("/var/x/chaos", denied)).toMatch(
+      /\/var\/x\/chaos cannot be used: permission denied \(EACCES\).*as the user who ran the experiments/,
+    );
+    expect(stateProblem("/var/x/chaos", new Error("something else"))).toBeUndefined();
+  });
+
   test("does not meddle with a run that goes on: what it took back could be injected after it", async () => {
     const { files } = await held(1);
     const lock = await lockChaos(files.state);

@@ -4,6 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { ChaosRefusal } from "../targets.ts";
 import { probeFields } from "./fields.ts";
+import type { Confirmed, LogEnds, PartitionProgress } from "./partition-progress.ts";
+import { progressOf } from "./partition-progress.ts";
 import type { Probe, ProbeContext, ProbeFactory, Sample } from "./probe.ts";
 import { timed } from "./probe.ts";
 
@@ -12,14 +14,14 @@ interface Admin {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
   fetchOffsets(options: { groupId: string; topics: string[] }): Promise<readonly TopicOffsets[]>;
-  fetchTopicOffsets(topic: string): Promise<readonly { readonly high: string }[]>;
+  fetchTopicOffsets(topic: string): Promise<readonly LogEnds[]>;
   describeGroups(
     groups: string[],
   ): Promise<{ readonly groups: readonly { readonly state: string; readonly members: readonly unknown[] }[] }>;
 }
 
 interface TopicOffsets {
-  readonly partitions: readonly { readonly offset: string }[];
+  readonly partitions: readonly Confirmed[];
 }
 
 interface Kafkajs {
@@ -88,10 +90,10 @@ function groupOf(config: Readonly<Record<string, unknown>>, { folder }: ProbeCon
   return { group, topic, overMs, timeoutMs, connected, close };
 }
 
-/** Up to where the group has confirmed, over all partitions. */
-async function committed(admin: Admin, { group, topic }: Group): Promise<number> {
+/** Up to where the group has confirmed, for each partition. */
+async function confirmed(admin: Admin, { group, topic }: Group): Promise<readonly Confirmed[]> {
   const [found] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
-  return sum((found?.partitions ?? []).map(({ offset }) => offset));
+  return found?.partitions ?? [];
 }
 
 function sum(offsets: readonly string[]): number {
@@ -120,25 +122,38 @@ function probeOf(
   };
 }
 
-/** `consumer-progress`: messages that the group confirms per second, over `overMs`. The value is that rate; 0 fails. */
+/**
+ * `consumer-progress`: messages that the group confirms per second, over `overMs`. The value is that rate; 0 fails, and so
+ * does a partition that has a lag and stands.
+ */
 export const progressProbe: ProbeFactory = (config, context) => {
   const group = groupOf(config, context, true);
   return probeOf("consumer-progress", group, async (admin, signal) => {
-    const before = await committed(admin, group);
+    const [before, ends] = await Promise.all([confirmed(admin, group), admin.fetchTopicOffsets(group.topic)]);
     const start = performance.now();
     await sleep(group.overMs, undefined, { signal });
-    const count = (await committed(admin, group)) - before;
+    const { count, stuck } = progressOf({ before, after: await confirmed(admin, group), ends });
     const perSecond = (count * 1000) / (performance.now() - start);
-    if (count <= 0) throw new Error(`nothing was confirmed in ${group.overMs} ms, at ${before}`);
+    if (count <= 0) {
+      throw new Error(`nothing was confirmed in ${group.overMs} ms, at ${sum(before.map(({ offset }) => offset))}`);
+    }
+    if (stuck.length > 0) throw new Error(`${stuckText(stuck)}: nothing of it was confirmed in ${group.overMs} ms`);
     return [perSecond, `${count} confirmed (${perSecond.toFixed(1)} per second)`];
   });
 };
+
+/** The first of them, and how many more there are. */
+function stuckText(stuck: PartitionProgress["stuck"]): string {
+  const [{ partition, at, lag }] = stuck as readonly [PartitionProgress["stuck"][number]];
+  const more = stuck.length === 1 ? "" : ` (and ${stuck.length - 1} more)`;
+  return `partition ${partition} stands at ${at} with a lag of ${lag}${more}`;
+}
 
 /** `lag-decreasing`: what the group has not confirmed yet is less than `overMs` before, or nothing. The value is the lag. */
 export const lagProbe: ProbeFactory = (config, context) => {
   const group = groupOf(config, context, true);
   const lagOf = async (admin: Admin): Promise<number> => {
-    const done = await committed(admin, group);
+    const done = sum((await confirmed(admin, group)).map(({ offset }) => offset));
     return sum((await admin.fetchTopicOffsets(group.topic)).map(({ high }) => high)) - done;
   };
   return probeOf("lag-decreasing", group, async (admin, signal) => {
