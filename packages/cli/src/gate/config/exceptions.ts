@@ -2,7 +2,6 @@ import { realpathSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import type { Finding } from "../finding.ts";
-import type { ConfigSource } from "./load.ts";
 import { nameOf } from "./place-name.ts";
 
 export interface ExceptionConfig {
@@ -31,11 +30,17 @@ export interface ExceptionState extends ExceptionConfig {
   readonly used: number;
 }
 
+/** The configuration, as the user named it, and its folder, absolute, symbolic links resolved. */
+interface Place {
+  readonly file: string;
+  readonly folder: string;
+}
+
 /** Exceptions of one run: they cover findings, and know which of them did. */
 export class Exceptions {
   readonly #entries: readonly Entry[];
 
-  constructor(configs: readonly ExceptionConfig[], now: Date, source: Pick<ConfigSource, "file" | "folder">) {
+  constructor(configs: readonly ExceptionConfig[], now: Date, source: Place) {
     const today = now.toISOString().slice(0, 10);
     this.#entries = configs.map((config) => {
       const files = filesNamed(config.path, source);
@@ -75,7 +80,7 @@ function covers({ config, files }: Entry, { rule, file }: Finding, places: Reado
 }
 
 /** As all files that the configuration names: from its folder. Findings have the real path, or that of the configuration. */
-function filesNamed(name: string | undefined, source: Pick<ConfigSource, "file" | "folder">): ReadonlySet<string> {
+function filesNamed(name: string | undefined, source: Place): ReadonlySet<string> {
   if (name === undefined || name.includes("\0")) return new Set();
   const absolute = path.resolve(source.folder, name);
   const beside = path.resolve(path.dirname(source.file), name);
