@@ -301,7 +301,9 @@ describe("heal", () => {
     const file = path.join(files.state, "odd-1-1.journal");
     writeFileSync(file, JSON.stringify(entry), { mode: 0o600 });
     const { code, stderr } = await run(["gate", "chaos", "heal"], { env: files.env });
-    expect([code, (await stat())[0]]).toEqual([1, "S"]);
+    expect(code).toBe(1);
+    // Asleep or at work, but no longer stopped.
+    expect((await stat())[0]).toMatch(/[RS]/);
     expect(stderr).toContain("odd: ");
     // Cut off in the middle of a line, as when the power goes.
     truncateSync(file, 30);
