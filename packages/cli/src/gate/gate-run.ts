@@ -140,7 +140,7 @@ const nothingJudged: StageNote = {
   kind: "failed",
   rule: null,
   message:
-    "nothing was judged: every stage was skipped, since the file has nothing for them; put in workloads, connections, kernel, files or alerts",
+    "nothing was judged: every stage was skipped, and says why; there are no workloads, connections, kernel, files or alerts",
 };
 
 /** Of this package. */
