@@ -4,7 +4,7 @@ import type { Script } from "../port.ts";
 /** @internal */
 export const semaphoreInspectScript: Script = {
   name: "semaphore-inspect",
-  sha1: "caef170c4055be1ce71d28865ccfa8f555e9d87c",
+  sha1: "435e6bdc0837174a2668928b652b3478137bd779",
   source: `-- What a semaphore is in: its numbers, its holders, those who wait. Changes nothing.
 -- KEYS and the state are those of semaphore.lua. Reply: now, permits, version, lines of holders, count of waiters, then
 -- line and ticket of each of the first thousand.
@@ -22,9 +22,10 @@ if state then
   end
   reply[2], reply[3] = string.format('%.0f', permits), string.format('%.0f', version)
   local returned = string.sub(state, size + ((queued == 0 and 7 or 8) - size) % 22 + 1)
-  local lines = {}
+  local gone, lines = {}, {}
+  for at = 2, #returned, 22 do gone[string.sub(returned, at, at + 19)] = true end
   for line in string.gmatch(string.sub(state, 97 + planned + mapped, size), '\\n[^\\n]+') do
-    if not string.find(returned, string.sub(line, 1, 22), 1, true) then
+    if not gone[string.sub(line, 2, 21)] then
       lines[#lines + 1] = string.gsub(line, '^(\\n%S+) t (%S+ (%d+) %d+ (%d+))', function(holder, granted, token, lease)
         return string.format('%s %.0f %s', holder, math.floor(token / 1000) + lease, granted)
       end)

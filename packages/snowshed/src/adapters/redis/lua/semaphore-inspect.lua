@@ -15,9 +15,10 @@ if state then
   end
   reply[2], reply[3] = string.format('%.0f', permits), string.format('%.0f', version)
   local returned = string.sub(state, size + ((queued == 0 and 7 or 8) - size) % 22 + 1)
-  local lines = {}
+  local gone, lines = {}, {}
+  for at = 2, #returned, 22 do gone[string.sub(returned, at, at + 19)] = true end
   for line in string.gmatch(string.sub(state, 97 + planned + mapped, size), '\n[^\n]+') do
-    if not string.find(returned, string.sub(line, 1, 22), 1, true) then
+    if not gone[string.sub(line, 2, 21)] then
       lines[#lines + 1] = string.gsub(line, '^(\n%S+) t (%S+ (%d+) %d+ (%d+))', function(holder, granted, token, lease)
         return string.format('%s %.0f %s', holder, math.floor(token / 1000) + lease, granted)
       end)

@@ -4,7 +4,7 @@ import type { Script } from "../port.ts";
 /** @internal */
 export const semaphoreScript: Script = {
   name: "semaphore",
-  sha1: "6b7daebff9aeda0a7a2be3e332029df0cefa7611",
+  sha1: "c670043997573d9425cfd2be9a2de12cc41c96ff",
   source: `-- All that changes a semaphore: one script, so that each change is one atomic step. But for one: a holder that knows of
 -- nobody who waits gives back by APPEND <state> "\\n<id> ", 22 bytes that the next script takes for what they mean.
 --
@@ -223,8 +223,23 @@ local function sweep()
   records = table.concat(live)
 end
 
-for at = 1, #returned, 22 do
-  cut(sub(returned, at + 1, at + 20))
+if #returned == 22 then
+  cut(sub(returned, 2, 21))
+elseif #returned > 22 then
+  -- There may be thousands, and each cut copies all that is left.
+  local gone, live, freed = {}, {}, {}
+  for at = 2, #returned, 22 do gone[sub(returned, at, at + 19)] = true end
+  for line in string.gmatch(records, '\\n[^\\n]+') do
+    if gone[sub(line, 2, 21)] then
+      local slots, weight = match(line, '^%d+ (%S+) %d+ (%d+)', 23)
+      used = used - weight
+      for slot in string.gmatch(slots, '%d+') do freed[slot + 1] = true end
+    else
+      live[#live + 1] = line
+    end
+  end
+  records = table.concat(live)
+  map = string.gsub(map, '()1', function(at) return freed[at] and '0' end)
 end
 
 local first = 0

@@ -216,8 +216,23 @@ local function sweep()
   records = table.concat(live)
 end
 
-for at = 1, #returned, 22 do
-  cut(sub(returned, at + 1, at + 20))
+if #returned == 22 then
+  cut(sub(returned, 2, 21))
+elseif #returned > 22 then
+  -- There may be thousands, and each cut copies all that is left.
+  local gone, live, freed = {}, {}, {}
+  for at = 2, #returned, 22 do gone[sub(returned, at, at + 19)] = true end
+  for line in string.gmatch(records, '\n[^\n]+') do
+    if gone[sub(line, 2, 21)] then
+      local slots, weight = match(line, '^%d+ (%S+) %d+ (%d+)', 23)
+      used = used - weight
+      for slot in string.gmatch(slots, '%d+') do freed[slot + 1] = true end
+    else
+      live[#live + 1] = line
+    end
+  end
+  records = table.concat(live)
+  map = string.gsub(map, '()1', function(at) return freed[at] and '0' end)
 end
 
 local first = 0
