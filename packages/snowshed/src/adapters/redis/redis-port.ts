@@ -23,7 +23,12 @@ class ClientPort implements RedisPort {
   }
 
   append(key: string, value: string): Promise<unknown> {
-    return this.#connector.append(key, value);
+    try {
+      return this.#connector.append(key, value);
+    } catch (error) {
+      // A client may throw where it should reject; one that is not the real one may not have it.
+      return Promise.reject(error);
+    }
   }
 
   subscribe(channel: string, onMessage: (message: string) => void): Promise<() => Promise<void>> {

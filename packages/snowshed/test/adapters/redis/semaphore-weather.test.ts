@@ -138,6 +138,18 @@ test("a user who may run scripts, and not APPEND", async () => {
   expect(await semaphore.inspect()).toMatchObject({ held: 0 });
 });
 
+test.for(["throws", "is not there"])("a client whose append() %s: given back by the script", async (what) => {
+  const client = processes.client();
+  const thrown = (): never => {
+    throw new Error("not now");
+  };
+  Object.assign(client, { append: what === "throws" ? thrown : undefined });
+  const semaphore = processes.semaphore({ permits: 1 }, client);
+  for (let round = 0; round < 2; round++) await (await semaphore.permit()).release();
+  expect(semaphore.held).toBe(0);
+  expect(await semaphore.inspect()).toMatchObject({ held: 0 });
+});
+
 test("a client that makes texts of numbers", async () => {
   const semaphore = processes.semaphore({ permits: 2 }, processes.client({ stringNumbers: true }));
   let last = 0n;
