@@ -49,6 +49,7 @@ export class SemaphoreBeat {
   #failingSince: number | null = null;
   #claims: string[] = [];
   #cancelClaim: (() => void) | null = null;
+  #claimAt = 0;
   #subscription: Promise<(() => Promise<void>) | null> | null = null;
 
   constructor(hub: BeatHost, port: RedisPort, commandTimeout: number) {
@@ -75,9 +76,14 @@ export class SemaphoreBeat {
 
   /** Says to the server that what a message granted was received, if it is held for longer than `ms`. */
   claim(id: string, ms: number): void {
-    // All that come in that time with one command.
+    // All that come in that time with one command, which goes when the first of them has to.
     this.#claims.push(id);
-    this.#cancelClaim ??= this.#hub.clock.setTimeout(() => this.#claim(), ms, false);
+    const { clock } = this.#hub;
+    const at = clock.now() + ms;
+    if (this.#cancelClaim !== null && this.#claimAt <= at) return;
+    this.#cancelClaim?.();
+    this.#claimAt = at;
+    this.#cancelClaim = clock.setTimeout(() => this.#claim(), ms, false);
   }
 
   /** The server can hand on what ends only when it is asked: by the process whose turn it is. */

@@ -361,7 +361,7 @@ export class SemaphoreHub implements WaitHost {
       this.#someWait = true;
       // Whether more wait, the answer to the claim says.
       this.#handover?.contended();
-      this.#beat.claim(id, this.#handover === null ? term / 8 : 0);
+      this.#beat.claim(id, this.#handover === null ? Math.max(0, at + term - now) / 8 : 0);
     } else if (kind === "x") {
       hooks?.unblocked(request.holder, request, false);
       this.send(request, this.clock.now());
