@@ -43,7 +43,8 @@ async function bundled(cut) {
   const nothing = {
     name: "no-hooks",
     setup({ onLoad }) {
-      const contents = "export const hooks = null; export const runWatched = (_, body) => body(); export const runWatchedWith = (_, body, given) => body(given);";
+      const contents =
+        "export const hooks = null; export const runWatched = (_, body) => body(); export const runWatchedWith = (_, body, given) => body(given);";
       onLoad({ filter: /\/hooks\.js$/ }, () => ({ contents, loader: "js" }));
     },
   };

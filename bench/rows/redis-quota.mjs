@@ -68,6 +68,11 @@ wait for the next block is counted in.`,
       atMost: 1 / 1.2,
     },
     { text: "≥ 0.6 of the floor's rate", ours: "snowshed ×50", marks: ["EVALSHA ×50"], atMost: 1 / 0.6 },
-    { text: "blocks: ≥ 10× the floor's rate", ours: "snowshed, blocks of 10,000 ×50", marks: ["EVALSHA ×50"], atMost: 0.1 },
+    {
+      text: "blocks: ≥ 10× the floor's rate",
+      ours: "snowshed, blocks of 10,000 ×50",
+      marks: ["EVALSHA ×50"],
+      atMost: 0.1,
+    },
   ],
 };

@@ -5,7 +5,7 @@ import { Cluster, Redis } from "ioredis";
 import { RedisSemaphore } from "snowshed/redis";
 import { expect, onTestFinished, test } from "vitest";
 import type { RedisServer, RedisTopology } from "../support/redis.ts";
-import { startRedisCluster, startSentinel, until } from "../support/redis.ts";
+import { failOverCluster, startRedisCluster, startSentinel, until } from "../support/redis.ts";
 import { FencedResource } from "./fenced-resource.ts";
 import { tokensThatFall } from "./history.ts";
 import { codesOf, lease, permits, sleep, Worker } from "./worker.ts";
@@ -135,9 +135,10 @@ test("Cluster", { timeout: 120_000 + 60_000 * rounds }, async () => {
     client,
     async order() {
       const old = await master();
-      await both.find((server) => server !== old)!.cli("cluster", "failover");
-      await replaced(old);
-      await follows(old);
+      await failOverCluster(
+        old,
+        both.find((server) => server !== old)!,
+      );
     },
     async kill() {
       const old = await master();

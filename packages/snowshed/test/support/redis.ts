@@ -295,3 +295,26 @@ export async function moveSlot(
     await server.cli("cluster", "setslot", String(slot), "node", toId).catch(() => {});
   }
 }
+
+/** Whether it is a master, as it says itself. */
+export async function isMaster(server: RedisServer): Promise<boolean> {
+  return (await server.cli("info", "replication")).includes("role:master");
+}
+
+/**
+ * Orders the other one of a Cluster's pair to be the master; resolves when the old one follows it. It gives up by itself when the
+ * other masters do not vote in time, and on a busy machine an order that came late may be followed by another, back to the old
+ * master: so it is asked for until it has come to stay.
+ */
+export async function failOverCluster(old: RedisServer, next: RedisServer): Promise<void> {
+  const isOver = async (): Promise<boolean> =>
+    (await isMaster(next)) && (await old.cli("info", "replication")).includes("master_link_status:up");
+  for (let attempt = 0; attempt < 24; attempt++) {
+    if (!(await isMaster(next))) await next.cli("cluster", "failover");
+    for (let look = 0; look < 100; look++) {
+      if (await isOver()) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  throw new Error("the replica did not become the master");
+}

@@ -5,7 +5,7 @@ import type { Script } from "../../../src/adapters/redis/port.ts";
 import { portOf } from "../../../src/adapters/redis/redis-port.ts";
 import { RedisQuota } from "../../../src/adapters/redis/redis-quota.ts";
 import type { RedisCluster, RedisSentinels, RedisServer, RedisTopology } from "../../support/redis.ts";
-import { clients, startRedisCluster, startSentinel, until } from "../../support/redis.ts";
+import { clients, failOverCluster, isMaster, startRedisCluster, startSentinel, until } from "../../support/redis.ts";
 
 const scriptOf = (source: string): Script => ({
   name: "test",
@@ -20,10 +20,6 @@ beforeAll(async () => {
   [sentinels, cluster] = await Promise.all([startSentinel({ downAfter: 1000 }), startRedisCluster({ replicas: true })]);
 }, 120_000);
 afterAll(() => Promise.all([sentinels, cluster].map((servers) => servers?.stop())));
-
-async function isMaster(server: RedisServer): Promise<boolean> {
-  return (await server.cli("info", "replication")).includes("role:master");
-}
 
 async function pair(servers: readonly RedisServer[]): Promise<readonly [RedisServer, RedisServer]> {
   const [one, other] = servers as [RedisServer, RedisServer];
@@ -46,17 +42,7 @@ async function failOver(kind: string): Promise<RedisServer> {
   const slot = Number(await cluster.servers[0]!.cli("cluster", "keyslot", key));
   const place = Math.floor(slot / (16_384 / 3));
   const [old, next] = await pair([cluster.servers[place]!, cluster.servers[place + 3]!]);
-  const isOver = async (): Promise<boolean> =>
-    (await isMaster(next)) && (await old.cli("info", "replication")).includes("master_link_status:up");
-  // It gives up by itself when the other masters do not vote in time, and on a busy machine one that came late may be followed by
-  // another, back to the old master: so it is asked for until it has come to stay.
-  for (let attempt = 0; attempt < 24 && !(await isOver()); attempt++) {
-    if (!(await isMaster(next))) await next.cli("cluster", "failover");
-    for (let look = 0; look < 100 && !(await isOver()); look++) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-  expect(await isOver()).toBe(true);
+  await failOverCluster(old, next);
   return next;
 }
 
