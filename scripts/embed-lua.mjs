@@ -1,4 +1,4 @@
-// Writes beside each src/adapters/redis/lua/*.lua a module with its text: the compiler copies no other files, and bundlers
+// Writes beside each src/adapters/redis/lua/*.lua a module with its text, less its comments: the compiler copies no other files, and bundlers
 // read none. `node scripts/embed-lua.mjs`; with `--check` it only says whether it would change anything.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,7 +8,8 @@ const folder = fileURLToPath(new URL("../packages/snowshed/src/adapters/redis/lu
 
 /** @param {string} name */
 function moduleOf(name) {
-  const source = readFileSync(`${folder}${name}.lua`, "utf8");
+  // Servers, and those who load the package, need no comments.
+  const source = readFileSync(`${folder}${name}.lua`, "utf8").replaceAll(/^ *--.*\n/gm, "");
   const sha1 = createHash("sha1").update(source).digest("hex");
   const identifier = `${name.replaceAll(/-\w/g, (pair) => pair.slice(1).toUpperCase())}Script`;
   const literal = source.replaceAll(/[\\`]|\$\{/g, String.raw`\$&`);

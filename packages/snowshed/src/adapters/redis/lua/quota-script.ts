@@ -4,26 +4,10 @@ import type { Script } from "../port.ts";
 /** @internal */
 export const quotaScript: Script = {
   name: "quota",
-  sha1: "5a434fc54aa651621fe7de313c8ff8ccdf37ee75",
-  source: `-- GCRA in its form as a leaky bucket that is a meter, for several limits that a call needs all of. Whole numbers only: a
--- unit fills \`fill\`, a microsecond drains \`drain\`. What goes later has its place now: the state is that of the moment
--- when the last one goes, which may be in the future.
---
--- KEYS[1] a string of doubles: when it was written, the moment it is of, until when all pause, a number that grows with
---         each refund; for each limit level, drain
--- ARGV    operation, count of limits, for each of them fill, drain, burst, the highest level there can be; and then
---   take   units to take besides if they may go now; those who ask, in their order, alike ones together: how many,
---          weight of each, longest wait (-1: any)
---          -> now, the moment the levels are of, until when all pause, the number, the levels before, units taken besides; for all
---             who are alike how many of them go, and of the next 0 (there is none), -wait (goes then; nobody after it
---             was looked at), or wait (it and those like it would go then; took nothing)
---   refund weight, when it was taken, the number then, the levels after that
---   pause  for how long
--- All times in microseconds, by this server's clock.
-local count = tonumber(ARGV[2])
+  sha1: "72b9cdc2f10a4fe17b7f6a9dae01f0ac89980417",
+  source: `local count = tonumber(ARGV[2])
 local time = redis.call("TIME")
 local now = time[1] * 1000000 + time[2]
--- Of what nobody remembers, the number begins where it has not been.
 local at, paused, known, refunds = now, 0, 0, now
 local changed = false
 
@@ -36,7 +20,6 @@ if stored then
   written, at, paused, refunds = struct.unpack(">dddd", stored)
   known = (#stored - 32) / 16
   if now < written then
-    -- The clock was set back, or this is another server. What was in five seconds then is in five seconds now.
     at, paused = at - (written - now), paused - (written - now)
     changed = true
   end
@@ -51,7 +34,6 @@ for i = 1, count do
   if i <= known then
     local before, its = struct.unpack(">dd", stored, 16 * i + 17)
     if its ~= drain[i] then
-      -- The limit was changed: what takes as long to drain as before.
       before = math.min(math.ceil(before / its * drain[i]), tonumber(ARGV[first + 3]))
     end
     level[i] = math.max(0, before - (base - at) * drain[i])
@@ -66,7 +48,6 @@ local function save()
     values[#values + 1] = level[i]
     values[#values + 1] = drain[i]
   end
-  -- A state that has drained says nothing.
   if last <= now then return redis.call("DEL", KEYS[1]) end
   local packed = struct.pack(">" .. string.rep("d", #values), unpack(values))
   redis.call("SET", KEYS[1], packed, "PX", math.ceil((last - now) / 1000) + 1)
@@ -84,15 +65,12 @@ if ARGV[1] == "refund" then
   local possible = base > now
   local drained = math.max(0, base - taken)
   for i = 1, count do
-    -- What came first drains first. What has drained cannot be given back: others have gone since as if it were used.
     local left = math.min(tonumber(ARGV[first + 2 + i]) - (base - taken) * drain[i], weight * fill[i])
-    -- Who was before it may have been given back since, so that it was first: the drain since then was its own, at most.
     if tonumber(ARGV[first + 2]) ~= refunds then left = math.min(left, weight * fill[i] - drained * drain[i]) end
     level[i] = math.max(0, level[i] - math.max(0, left))
     if level[i] + (base - now) * drain[i] > 9007199254740991 then possible = false end
   end
   if possible then
-    -- It may have been what the moment in the future was for: the same state, seen from now.
     for i = 1, count do level[i] = level[i] + (base - now) * drain[i] end
     base = now
   end

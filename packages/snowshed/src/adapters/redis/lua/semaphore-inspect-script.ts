@@ -4,11 +4,8 @@ import type { Script } from "../port.ts";
 /** @internal */
 export const semaphoreInspectScript: Script = {
   name: "semaphore-inspect",
-  sha1: "435e6bdc0837174a2668928b652b3478137bd779",
-  source: `-- What a semaphore is in: its numbers, its holders, those who wait. Changes nothing.
--- KEYS and the state are those of semaphore.lua. Reply: now, permits, version, lines of holders, count of waiters, then
--- line and ticket of each of the first thousand.
-local state = redis.call('GET', KEYS[1])
+  sha1: "02bb0a996425331226c0237c1c173b9b88edd6e1",
+  source: `local state = redis.call('GET', KEYS[1])
 local time = redis.call('TIME')
 local reply = { time[1] .. string.sub('00000' .. time[2], -6, -4) }
 if state and #state % 22 == 0 and string.sub(state, 1, 1) == '\\n' and string.sub(state, 22, 22) == ' ' then state = false end

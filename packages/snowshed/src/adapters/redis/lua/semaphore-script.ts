@@ -4,40 +4,14 @@ import type { Script } from "../port.ts";
 /** @internal */
 export const semaphoreScript: Script = {
   name: "semaphore",
-  sha1: "c670043997573d9425cfd2be9a2de12cc41c96ff",
-  source: `-- All that changes a semaphore: one script, so that each change is one atomic step. But for one: a holder that knows of
--- nobody who waits gives back by APPEND <state> "\\n<id> ", 22 bytes that the next script takes for what they mean.
---
--- KEYS[1] state    twelve numbers, the latest <plan> that says what they say, the map of the slots ("1": taken), and for each holder a line
---                  \\n<id> <expiry, ms> <slots> <token> <weight> <lease, ms> <hand-over> <owner>
---                  the expiry is "t" if it is a lease from the token's time; then spaces, and what was given back since
--- KEYS[2] queue    sorted by ticket: <id> <weight> <lease> <hand-over> <owner>
---                  hand-over: "h" and how many tokens are kept for it, or "-"
--- KEYS[3] alive    of each process that has waiters: until when it counts as alive, ms
---
--- The length of the state, modulo 22, is 7 if nobody waits and 8 if somebody does: so what APPEND replies says whether that
--- was all, or this script has to be asked as well. (A multiple of 22: there was no state, and there still is none.)
---
--- A plan is "<permits> <version> <lease> <publish>". Times are those of the server. An id is 20 characters, of which the first 12 name its process. What concerns a process is
--- told to it as lines of text: in the reply if it is the one that calls, else on the channel that <publish> ("PUBLISH
--- <beginning of it>") ends with it.
---   g <id> <slots> <token> <expiry> <term>   granted, for \`term\` ms
---   l <id>   no longer held        x <id>   not known any more        f <id> <permits>   weighs more than there are
---   w        somebody of another process waits
---
--- \\n<id>_   <weight, lease, hand-over and owner> <plan> [t]                     acquire; t: only try to
--- r, k   <id> <rest of the line> <process> <publish>                                 release or cancel; k: of another one
--- b, p   <process> <lease> <permits> <version> <publish> <count> <ids of holders ...> <lines of waiters ...>
---                                                                  renew and repair; p: only renew, and see what is due
--- c      <process> <permits> <version> <publish>                                                              resize
-local call, find, sub, match = redis.call, string.find, string.sub, string.match
+  sha1: "5a008624989f82f382f9ba36ddb63046a2d84574",
+  source: `local call, find, sub, match = redis.call, string.find, string.sub, string.match
 local format, known, keep, claim, spaces = '<dddddddddddd', 20261124, 172800000, 2000, '                      '
 local op = ARGV[1]
 local state = call('GET', KEYS[1])
 local magic, permits, version, used, queued, fence, nextExpiry, kept, mapped, size, planned, usual
 local base, plan, isAcquire = 96, '', #op == 22
 if state and #state % 22 == 0 and sub(state, 1, 1) == '\\n' and sub(state, 22, 22) == ' ' then
-  -- Given back to a state that had been forgotten.
   call('DEL', KEYS[1])
   state = false
 end
@@ -46,13 +20,11 @@ if state then
     magic, permits, version, used, queued, fence, nextExpiry, kept, mapped, size, planned, usual = struct.unpack(format, state)
   end
   if magic ~= known then return redis.error_reply('WRONGTYPE ' .. KEYS[1] .. ' holds something that is no semaphore') end
-  -- The usual case, with as few commands and strings as can be. All it does the part below does, too.
   base = 96 + planned
   plan = sub(state, 97, base)
   if isAcquire and queued == 0 and plan == ARGV[3] then
     local entry, rest = op, ARGV[2]
     local length = #state - size - (7 - size) % 22
-    -- Of one that was held, and given back.
     local isFree = used == 0 or used == 1 and length == 22 and sub(state, base + mapped + 1, base + mapped + 22) == sub(state, -22)
     local fits = isFree and permits > 0
       or length == 0 and used < permits and not find(state, entry, base + mapped + 1, true)
@@ -103,7 +75,6 @@ if state then
     end)
   end
 else
-  -- Never used, or forgotten: expired, flushed, lost in a failover. The queue may be there still.
   permits, version, used, fence, nextExpiry, kept, mapped = -1, -1, 0, 0, math.huge, 0, 0
   queued = call('ZCARD', KEYS[2])
 end
@@ -117,7 +88,6 @@ if isAcquire then
   givenPermits, givenVersion = tonumber(givenPermits), tonumber(givenVersion)
 elseif op == 'r' or op == 'k' then
   process, publish = ARGV[4], ARGV[5]
-  -- Nothing is held; who waits is not waited for any more.
   if not state then return call('ZREM', KEYS[2], id .. ' ' .. ARGV[3]) end
 elseif op == 'c' then
   process, givenPermits, givenVersion, publish = id, tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
@@ -188,7 +158,6 @@ local function cut(holder)
   return true
 end
 
--- Until \`now + lease\` from now on. Returns its slots and token, or nothing if it has ended.
 local function renew(holder, lease)
   local from = find(records, '\\n' .. holder .. ' ', 1, true)
   if not from then return nil end
@@ -200,7 +169,6 @@ local function renew(holder, lease)
   return granted
 end
 
--- Ends the leases that are over.
 local function sweep()
   local live = {}
   nextExpiry = math.huge
@@ -208,7 +176,6 @@ local function sweep()
     local holder, expiry, slots, weight, lease = match(line, '^\\n(%S+) (%d+) (%S+) %d+ (%d+) (%d+)')
     local ends = tonumber(expiry)
     if ends > now + lease then
-      -- The clock was set back: a lease is never longer than it says.
       ends = now + lease
       line = '\\n' .. holder .. ' ' .. ends .. sub(line, #holder + #expiry + 3)
     end
@@ -226,7 +193,6 @@ end
 if #returned == 22 then
   cut(sub(returned, 2, 21))
 elseif #returned > 22 then
-  -- There may be thousands, and each cut copies all that is left.
   local gone, live, freed = {}, {}, {}
   for at = 2, #returned, 22 do gone[sub(returned, at, at + 19)] = true end
   for line in string.gmatch(records, '\\n[^\\n]+') do
@@ -243,7 +209,6 @@ elseif #returned > 22 then
 end
 
 local first = 0
--- Hands what is free to those who wait, in their order.
 local function serve()
   local alive = {}
   while queued > 0 do
@@ -254,7 +219,6 @@ local function serve()
     end
     local whom = sub(line, 1, 12)
     if used >= permits then
-      -- As mostly: nothing more to find out.
       if whom == process then first = 1 end
       break
     end
@@ -262,7 +226,6 @@ local function serve()
     weight = tonumber(weight)
     if not alive[whom] then alive[whom] = tonumber(call('HGET', KEYS[3], whom) or 0) end
     if alive[whom] <= now and whom ~= process then
-      -- Nobody is there to take it.
       call('ZREM', KEYS[2], line)
       queued = queued - 1
       call('HDEL', KEYS[3], whom)
@@ -276,7 +239,6 @@ local function serve()
     else
       call('ZREM', KEYS[2], line)
       queued = queued - 1
-      -- Who is told by a message may have died: it gets a short lease, and takes the whole one when it has heard.
       local term = tonumber(lease)
       if whom ~= process and term > claim then term = claim end
       local granted = grant(holder, rest, weight, now + term, tonumber(sub(handOver, 2)) or 0)
@@ -292,7 +254,6 @@ if isAcquire then
   local weight, lease, spare = match(rest, '^(%d+) (%d+) h?(%S+)')
   weight, lease, spare = tonumber(weight), tonumber(lease), tonumber(spare) or 0
   if isDue then sweep() end
-  -- Sent twice, because the reply was lost: it is what it was.
   local granted = renew(id, lease)
   local ticket = not granted and queued > 0 and call('ZSCORE', KEYS[2], id .. ' ' .. rest)
   serve()
@@ -315,7 +276,6 @@ if isAcquire then
         call('PEXPIRE', KEYS[2], keep)
       end
       queued = queued + 1
-      -- Who hands over by itself must know that others wait; a second one of the same process is no news.
       if find(records, ' h', 1, true) then
         local before = call('ZRANGE', KEYS[2], -2, -2)[1]
         local told = { [process] = true }
@@ -392,7 +352,6 @@ if permits >= 0 then
     call('SET', KEYS[1], text, unpack(how))
   end
 end
--- A message that cannot be sent is made good by the next beat of whom it is for.
 for whom, lines in pairs(others) do
   local command, channel = match(publish, '^(%S+) (.*)$')
   redis.pcall(command, channel .. whom, lines)

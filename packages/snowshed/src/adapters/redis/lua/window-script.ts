@@ -4,13 +4,8 @@ import type { Script } from "../port.ts";
 /** @internal */
 export const windowScript: Script = {
   name: "window",
-  sha1: "aff14f3e89a06dd48ba161594d20399a720b23bc",
-  source: `-- How many calls there were in each slice of time, and how many of them failed, of all who count here.
---
--- KEYS[1] a hash: number of the slice -> calls, number followed by "f" -> calls that failed
--- ARGV    length of a slice in microseconds, how many slices count, calls, calls that failed
--- -> now in microseconds by this server's clock, then for each slice that counts its number, calls, calls that failed
-local length, count = tonumber(ARGV[1]), tonumber(ARGV[2])
+  sha1: "21355fa52ebaaa4b425b8e47d38bcd5b78e86b5c",
+  source: `local length, count = tonumber(ARGV[1]), tonumber(ARGV[2])
 local calls, failures = tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call("TIME")
 local now = time[1] * 1000000 + time[2]
@@ -28,7 +23,6 @@ local callsOf, failuresOf, over = {}, {}, {}
 for i = 1, #fields, 2 do
   local slice, kind = string.match(fields[i], "^(%d+)(f?)$")
   slice = tonumber(slice)
-  -- A slice of the future is of a clock that was set back since.
   if slice == nil or slice <= current - count or slice > current then
     over[#over + 1] = fields[i]
   elseif kind == "f" then
