@@ -3,7 +3,6 @@ import type { ResourceRecord, TaskRecord, Claim } from "./records.ts";
 import type { DeadlockSnapshot } from "./snapshot-types.ts";
 import type { Knot } from "./wait-graph.ts";
 import { findKnots } from "./wait-graph.ts";
-import { StillHeads } from "./still-heads.ts";
 
 /** @internal */
 export type RecordedKnot = Knot<TaskRecord, ResourceRecord>;
@@ -18,8 +17,6 @@ export const defaultGrace = 1000;
  */
 const defaultStillness = 30_000;
 
-const heads = new WeakMap<Monitor, StillHeads>();
-
 /** Of such a task, what it holds may be in the hands of a part of it that is at work. */
 function mayBeSeveral({ resource, task }: Claim): boolean {
   if (task === null) return false;
@@ -30,9 +27,8 @@ function mayBeSeveral({ resource, task }: Claim): boolean {
 }
 
 function* waitsToTrust(monitor: Monitor, now: number, stillness: number): Generator<Claim, void> {
-  const still = heads.get(monitor);
   for (const wait of monitor.waits()) {
-    if (stillness <= 0 || !mayBeSeveral(wait) || still?.isStill(wait.resource, now, stillness) === true) yield wait;
+    if (!mayBeSeveral(wait) || monitor.heads.isStill(wait.resource, now, stillness)) yield wait;
   }
 }
 
@@ -105,18 +101,16 @@ function held(resource: ResourceRecord, tasks: readonly TaskRecord[]): string {
 /** Looks for deadlocks at every sweep, and warns of one that is still there at the next. @internal */
 export class DeadlockWatch {
   readonly #monitor: Monitor;
-  readonly #heads = new StillHeads();
   /** Those of the last sweep. */
   #previous: ReadonlySet<string> = new Set();
 
   constructor(monitor: Monitor) {
     this.#monitor = monitor;
-    heads.set(monitor, this.#heads);
     monitor.onSweep(() => this.#sweep());
   }
 
   #sweep(): void {
-    this.#heads.look(this.#monitor.resources(), this.#monitor.now());
+    this.#monitor.heads.look(this.#monitor.resources(), this.#monitor.now());
     const knots = searchKnots(this.#monitor, defaultGrace);
     const seen = new Set<string>();
     for (const knot of knots) {

@@ -3,6 +3,7 @@ import { Watchdog } from "./watchdog.ts";
 import type { WatchdogLimits } from "./watchdog.ts";
 import { Recorder } from "./recorder.ts";
 import type { ResourceRecord, TaskRecord, Claim } from "./records.ts";
+import { StillHeads } from "./still-heads.ts";
 import type { SnapshotTotals, WarningCode, WarningSnapshot } from "./snapshot-types.ts";
 import type { WarningSubject } from "./warnings.ts";
 import { reportFailure, Warnings } from "./warnings.ts";
@@ -57,6 +58,8 @@ export class Monitor implements Disposable {
   readonly #watchdog: Watchdog;
   readonly #listeners = new Set<() => void>();
   readonly #onStop = new Set<() => void>();
+  /** Who is first in each line, as of the latest look for deadlocks. @internal */
+  readonly heads: StillHeads = new StillHeads();
   #cancelTimer: (() => void) | null = null;
   #stopped = false;
 

@@ -1,5 +1,6 @@
 import type { Document, Node, ParsedNode } from "yaml";
 import { isAlias, isMap, isNode, isScalar, isSeq } from "yaml";
+import { duplicateKeys } from "../duplicate-keys.ts";
 import type { ProblemKind } from "./config-error.ts";
 
 /** What is wrong with a document that is YAML, and cannot be made into plain values. */
@@ -27,9 +28,16 @@ export interface Tree {
  * much. The parser itself would compare each key with every other, and each alias with those before it; give it
  * `uniqueKeys: false`.
  */
-export function readTree({ contents }: Document): Tree {
+export function readTree(document: Document): Tree {
   const walk = new Walk();
-  return { value: walk.read(contents), problems: walk.problems, targets: walk.targets };
+  const value = walk.read(document.contents);
+  const twice = duplicateKeys(document).map((key) => ({
+    kind: "duplicate-key" as const,
+    message: `the key "${String(key.value)}" is there twice`,
+    offset: key.range![0],
+  }));
+  const problems = [...walk.problems, ...twice].toSorted((one, other) => one.offset - other.offset);
+  return { value, problems, targets: walk.targets };
 }
 
 /** What a node with an anchor stands for. */
@@ -61,52 +69,49 @@ class Walk {
   #valueOf(node: Node): unknown {
     if (isSeq(node)) return node.items.map((item) => this.read(item));
     if (!isMap(node)) return isScalar(node) ? node.value : null;
-    const names = new Set<string>();
     const entries: Record<string, unknown> = {};
     for (const { key, value } of node.items) {
-      const name = this.#name(key, names, node);
+      const name = this.#name(key, node);
       const inner = this.read(value);
       if (name !== undefined) entries[name] = inner;
     }
     return entries;
   }
 
-  #name(key: unknown, names: Set<string>, map: Node): string | undefined {
+  #name(key: unknown, map: Node): string | undefined {
     this.read(key);
     if (!isScalar<string | number | boolean | bigint | null>(key) || key.value === null) {
-      this.#report("yaml", "a key must be a text", isNode(key) ? key : map);
+      this.#report("a key must be a text", isNode(key) ? key : map);
       return undefined;
     }
     const name = String(key.value);
-    if (names.has(name)) this.#report("duplicate-key", `the key "${name}" is there twice`, key);
-    names.add(name);
     if (name !== "__proto__") return name;
-    this.#report("yaml", 'a key must not be "__proto__"', key);
+    this.#report('a key must not be "__proto__"', key);
     return undefined;
   }
 
   #follow(name: string, alias: Node): unknown {
     const target = this.#anchors.get(name);
     if (target === undefined) {
-      this.#report("yaml", `*${name} stands for nothing: there is no &${name} before it`, alias);
+      this.#report(`*${name} stands for nothing: there is no &${name} before it`, alias);
       return null;
     }
     this.targets.set(alias, target);
     const read = this.#read.get(target);
     if (read === undefined) {
-      this.#report("yaml", "an alias is part of what it stands for", alias);
+      this.#report("an alias is part of what it stands for", alias);
       return null;
     }
     const before = this.#behindAliases;
     this.#behindAliases += read.size;
     this.#size += read.size;
     if (before <= mostBehindAliases && this.#behindAliases > mostBehindAliases) {
-      this.#report("yaml", `the aliases stand for more than ${mostBehindAliases.toLocaleString("en")} values`, alias);
+      this.#report(`the aliases stand for more than ${mostBehindAliases.toLocaleString("en")} values`, alias);
     }
     return read.value;
   }
 
-  #report(kind: ProblemKind, message: string, node: Node): void {
-    this.problems.push({ kind, message, offset: (node as ParsedNode).range[0] });
+  #report(message: string, node: Node): void {
+    this.problems.push({ kind: "yaml", message, offset: (node as ParsedNode).range[0] });
   }
 }

@@ -1,19 +1,6 @@
-import type { LintRule, LintScene } from "../../alerts/lint-rule.ts";
+import type { LintRule } from "../../alerts/lint-rule.ts";
 import { defineLintRule } from "../../alerts/lint-rule.ts";
-
-const scene = (limit: number): LintScene => ({
-  config: `workloads:
-  session: { writesPerSecond: 800, ordering: none, consistency: eventual, store: redis-sentinel }
-alerts: { lint: [own.yml] }
-`,
-  files: {
-    "own.yml": `groups:
-- name: mine
-  rules:
-  - { alert: A, expr: "redis_memory_used_bytes / (redis_memory_max_bytes > 0) > ${limit}" }
-`,
-  },
-});
+import { redisMemoryScene } from "../../alerts/redis-memory-scene.ts";
 
 export const rule: LintRule = defineLintRule({
   meta: {
@@ -30,7 +17,7 @@ export const rule: LintRule = defineLintRule({
   },
   fixtures: {
     // It asks for the right metric, and is silent when a little more than three quarters are in use.
-    wrong: scene(0.95),
-    right: scene(0.75),
+    wrong: redisMemoryScene(0.95),
+    right: redisMemoryScene(0.75),
   },
 });

@@ -1,7 +1,8 @@
 -- All that changes a semaphore: one script, so that each change is one atomic step. But for one: a holder that knows of
 -- nobody who waits gives back by APPEND <state> "\n<id> ", 22 bytes that the next script takes for what they mean.
 --
--- KEYS[1] state    twelve numbers, the latest <plan> that says what they say, the map of the slots ("1": taken), and for each holder a line
+-- KEYS[1] state    twelve numbers, the latest <plan> that says what they say, the map of the slots ("1": taken), and for
+--                  each holder a line
 --                  \n<id> <expiry, ms> <slots> <token> <weight> <lease, ms> <hand-over> <owner>
 --                  the expiry is "t" if it is a lease from the token's time; then spaces, and what was given back since
 -- KEYS[2] queue    sorted by ticket: <id> <weight> <lease> <hand-over> <owner>
@@ -11,9 +12,9 @@
 -- The length of the state, modulo 22, is 7 if nobody waits and 8 if somebody does: so what APPEND replies says whether that
 -- was all, or this script has to be asked as well. (A multiple of 22: there was no state, and there still is none.)
 --
--- A plan is "<permits> <version> <lease> <publish>". Times are those of the server. An id is 20 characters, of which the first 12 name its process. What concerns a process is
--- told to it as lines of text: in the reply if it is the one that calls, else on the channel that <publish> ("PUBLISH
--- <beginning of it>") ends with it.
+-- A plan is "<permits> <version> <lease> <publish>". Times are those of the server. An id is 20 characters, of which the
+-- first 12 name its process. What concerns a process is told to it as lines of text: in the reply if it is the one that
+-- calls, else on the channel that <publish> ("PUBLISH <beginning of it>") ends with it.
 --   g <id> <slots> <token> <expiry> <term>   granted, for `term` ms
 --   l <id>   no longer held        x <id>   not known any more        f <id> <permits>   weighs more than there are
 --   w        somebody of another process waits
