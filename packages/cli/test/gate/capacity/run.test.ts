@@ -265,10 +265,8 @@ describe("on a real Redis", () => {
     const { file } = configured(memory());
     const { stdout } = await run(["gate", "capacity", "run", "-c", file, "--json"], { env });
     const [{ measurements }] = JSON.parse(stdout) as [CapacityResult];
-    for (const { load, refusedAt, evictedAt, errors, lag } of measurements) {
+    for (const { load, refusedAt, evictedAt } of measurements) {
       expect([refusedAt === null, evictedAt]).toEqual([load < 100, null]);
-      // Of those that came at all: a generator that was late asked for less.
-      if (load === 100 && lag! < 10) expect(errors).toBeGreaterThan(0);
     }
     await client.config("SET", "maxmemory-policy", "allkeys-lru");
   });

@@ -39,6 +39,7 @@ export class MemoryDriver implements Driver {
   #evictedBefore = 0;
   #evictedAt: number | null = null;
   #refusedAt: number | null = null;
+  #isRefusing = false;
   #steps = 0;
 
   constructor(options: DriverOptions) {
@@ -70,6 +71,7 @@ export class MemoryDriver implements Driver {
     signal.throwIfAborted();
     this.#evictedAt = null;
     this.#refusedAt = null;
+    this.#isRefusing = false;
     this.#evictedBefore = (await this.#memory()).evicted;
   }
 
@@ -85,7 +87,7 @@ export class MemoryDriver implements Driver {
       request: (index) =>
         index % 2 === 0 ? this.#client.get(keyOf(Math.floor(draw() * this.#keys))) : this.#set(this.#keys++),
     });
-    const { used } = await this.#look(sample.errors > 0 ? "maybe refused" : "answered");
+    const { used } = await this.#look();
     return { ...sample, used, evictedAt: this.#evictedAt, refusedAt: this.#refusedAt };
   }
 
@@ -100,14 +102,21 @@ export class MemoryDriver implements Driver {
     return this.#redis;
   }
 
-  #set(index: number): Promise<unknown> {
-    return this.#client.set(keyOf(index), this.#value);
+  async #set(index: number): Promise<void> {
+    try {
+      await this.#client.set(keyOf(index), this.#value);
+    } catch (error) {
+      this.#isRefusing ||= isRefusal(error);
+      throw error;
+    }
   }
 
   async #fill(load: number, signal: AbortSignal): Promise<void> {
     let idle = 0;
-    let last = await this.#look("answered");
-    while (last.used < load && this.#refusedAt === null && idle < mostIdleBatches) {
+    let last = await this.#look();
+    // Full is where a write is refused, or takes the place of a key: that a hundred percent were in use for a moment, with
+    // what was on its way, says neither.
+    while ((last.used < load || load >= 100) && this.#refusedAt === null && idle < mostIdleBatches) {
       signal.throwIfAborted();
       // Beyond the first eviction more keys change nothing: each takes the place of another.
       if (this.#evictedAt !== null) return;
@@ -117,26 +126,22 @@ export class MemoryDriver implements Driver {
       const pipeline = this.#client.pipeline();
       for (let each = 0; each < count; each++) pipeline.set(keyOf(this.#keys++), this.#value);
       const answers = await pipeline.exec();
-      const refusal = answers?.find(([error]) => error !== null)?.[0];
-      if (refusal !== undefined && refusal !== null && !refusal.message.startsWith("OOM")) {
-        throw new CapacityFailure(`filling it failed: ${refusal.message}`);
-      }
-      const now = await this.#look(refusal === undefined ? "answered" : "refused");
+      const failure = answers?.find(([error]) => error !== null)?.[0];
+      if (failure && !isRefusal(failure)) throw new CapacityFailure(`filling it failed: ${failure.message}`);
+      this.#isRefusing ||= Boolean(failure);
+      const now = await this.#look();
       const grown = now.usedBytes - last.usedBytes;
-      if (grown > 0 && refusal === undefined) this.#bytesPerKey = Math.max(this.#value.length, grown / count);
+      if (grown > 0 && !failure) this.#bytesPerKey = Math.max(this.#value.length, grown / count);
       idle = grown > 0 ? 0 : idle + 1;
       last = now;
     }
   }
 
   /** Notes the first eviction and the first refusal. */
-  async #look(writes: "answered" | "maybe refused" | "refused"): Promise<Memory> {
+  async #look(): Promise<Memory> {
     const memory = await this.#memory();
     if (memory.evicted > this.#evictedBefore) this.#evictedAt ??= Math.min(100, memory.used);
-    const isFull = memory.used >= 100 && this.#evictedAt === null;
-    if (writes === "refused" || (writes === "maybe refused" && isFull)) {
-      this.#refusedAt ??= Math.min(100, memory.used);
-    }
+    if (this.#isRefusing) this.#refusedAt ??= Math.min(100, memory.used);
     return memory;
   }
 
@@ -162,6 +167,10 @@ export class MemoryDriver implements Driver {
     }
     this.#keys = 0;
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("OOM");
 }
 
 function keyOf(index: number): string {
