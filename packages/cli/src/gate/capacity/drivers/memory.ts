@@ -116,7 +116,8 @@ export class MemoryDriver implements Driver {
     let last = await this.#look();
     // Full is where a write is refused, or takes the place of a key: that a hundred percent were in use for a moment, with
     // what was on its way, says neither.
-    while ((last.used < load || load >= 100) && this.#refusedAt === null && idle < mostIdleBatches) {
+    const enough = load < 100 ? load : Infinity;
+    while (last.used < enough && this.#refusedAt === null && idle < mostIdleBatches) {
       signal.throwIfAborted();
       // Beyond the first eviction more keys change nothing: each takes the place of another.
       if (this.#evictedAt !== null) return;
