@@ -6,29 +6,14 @@ import { noTime } from "./deduplication-schema.ts";
 
 /** @internal */
 export interface MarkStatements {
-  /** Marks what is not marked and not too old, once other transactions that are about to have ended; answers how many. */
   readonly claim: string;
-  /** Which of them. Asked, as the next one, only if not all were fresh: rows that come back cost more than what they say. */
-  readonly own: string;
-  /** From when on events are remembered. */
-  readonly horizon: string;
   readonly remove: string;
 }
 
 /** @internal */
-export function markStatements({ table, horizon }: DeduplicationNames): MarkStatements {
-  // By the time of the transaction, the same in both: what one has passed over as too old, the other must call so.
-  const remembered = (retention: string): string =>
-    `SELECT greatest(dropped_before, (extract(epoch FROM now()) * 1000)::bigint - ${retention}::bigint) AS horizon FROM ${horizon}`;
+export function markStatements({ table, claim }: DeduplicationNames): MarkStatements {
   return {
-    claim: `INSERT INTO ${table} (consumer, event_time, key)
-SELECT $1, e.at, e.key FROM unnest($2::bigint[], $3::text[]) AS e (at, key)
-WHERE e.at >= (${remembered("$4")}) OR e.at = ${noTime}
-ON CONFLICT DO NOTHING`,
-    own: `SELECT m.event_time AS at, m.key FROM unnest($2::bigint[], $3::text[]) AS e (at, key)
-JOIN ${table} AS m ON m.event_time = e.at AND m.consumer = $1 AND m.key = e.key
-WHERE m.xmin = pg_current_xact_id()::xid`,
-    horizon: remembered("$1"),
+    claim: `SELECT fresh, horizon FROM ${claim}($1, $2, $3, $4, $5)`,
     remove: `DELETE FROM ${table} USING unnest($2::bigint[], $3::text[]) AS e (at, key)
 WHERE consumer = $1 AND event_time = e.at AND ${table}.key = e.key`,
   };
@@ -41,9 +26,12 @@ interface Mark {
   readonly place: number;
 }
 
-interface MarkRow {
-  readonly at: string | number | bigint;
-  readonly key: string;
+/** What `claim` answers. @internal */
+export interface ClaimRow {
+  /** Places in what was given, from 1, with commas; null: all. */
+  readonly fresh: string | null;
+  /** Unix time in milliseconds; null if all are fresh. */
+  readonly horizon: string | number | bigint | null;
 }
 
 /** What a claim said. @internal */
@@ -58,60 +46,70 @@ export interface Claimed {
 export class Marks {
   /** In one order for all processes: whoever waits for a mark holds none that comes after it. */
   readonly #sorted: readonly Mark[];
-  readonly #byIdentity = new Map<string, Mark>();
   /** For each event of the batch, the place of the first one with the same identity. */
   readonly firsts: readonly number[];
 
   constructor(events: readonly EventIdentity[], isBatch: boolean) {
     if (!Array.isArray(events)) throw invalidArgument(TypeError, "events", "an array", events);
     const firsts: number[] = [];
+    const marks: Mark[] = [];
+    const places = new Map<string, number>();
     for (const [place, event] of (events as readonly EventIdentity[]).entries()) {
       checkIdentity(event, isBatch ? `events[${place}]` : "event");
       const at = event.at === undefined ? noTime : String(event.at);
       const key = storedKey(event.key);
       const identity = `${at} ${key}`;
-      const known = this.#byIdentity.get(identity);
-      firsts.push(known?.place ?? place);
-      if (known === undefined) this.#byIdentity.set(identity, { at, key, place });
+      const known = places.get(identity);
+      firsts.push(known ?? place);
+      if (known !== undefined) continue;
+      places.set(identity, place);
+      marks.push({ at, key, place });
     }
     this.firsts = firsts;
-    this.#sorted = [...this.#byIdentity.values()].toSorted(
+    this.#sorted = marks.toSorted(
       (a, b) => Number(a.at) - Number(b.at) || (a.key < b.key ? -1 : Number(a.key > b.key)),
     );
-  }
-
-  /** For `claim`. */
-  values(consumer: string): unknown[] {
-    return [consumer, this.#sorted.map(({ at }) => at), this.#sorted.map(({ key }) => key)];
-  }
-
-  /** For `remove`. */
-  valuesOf(consumer: string, places: readonly number[]): unknown[] {
-    const chosen = this.#sorted.filter(({ place }) => places.includes(place));
-    return [consumer, chosen.map(({ at }) => at), chosen.map(({ key }) => key)];
   }
 
   get size(): number {
     return this.#sorted.length;
   }
 
-  /** All places, ascending; of those that are there twice, the first. */
-  all(): readonly number[] {
-    return placesOf(this.#sorted);
+  /** The consumer, the times and the keys, as statements take them. */
+  values(consumer: string): unknown[] {
+    return valuesOf(consumer, this.#sorted);
   }
 
-  /** The places of what `own` answered, ascending. */
-  fresh(rows: readonly unknown[]): readonly number[] {
-    const marked = (rows as readonly MarkRow[]).map(({ at, key }) => this.#byIdentity.get(`${at} ${key}`)!);
-    return placesOf(marked);
+  /** The same, of some places. */
+  valuesAt(consumer: string, places: readonly number[]): unknown[] {
+    const chosen = new Set(places);
+    return valuesOf(
+      consumer,
+      this.#sorted.filter(({ place }) => chosen.has(place)),
+    );
   }
 
-  /** The places of those that are too old to know. */
-  expired(horizon: number): readonly number[] {
-    return placesOf(this.#sorted.filter(({ at }) => at !== noTime && Number(at) < horizon));
+  /** What the answer to `claim` means. */
+  claimed({ fresh, horizon }: ClaimRow): Claimed {
+    if (fresh === null) return { fresh: placesOf(this.#sorted), expired: [] };
+    const marked = fresh.split(",").flatMap((number) => (number === "" ? [] : this.#sorted[Number(number) - 1]!));
+    const isExpired = ({ at }: Mark): boolean => at !== noTime && Number(at) < Number(horizon);
+    return { fresh: placesOf(marked), expired: placesOf(this.#sorted.filter(isExpired)) };
   }
 }
 
 function placesOf(marks: readonly Mark[]): readonly number[] {
   return marks.map(({ place }) => place).toSorted((a, b) => a - b);
+}
+
+/** Arrays as PostgreSQL writes them: the client would look at each character of each key. */
+function valuesOf(consumer: string, marks: readonly Mark[]): unknown[] {
+  const keys = marks.map(({ key }) => key);
+  const isPlain = !/["\\]/.test(keys.join(""));
+  const quoted = isPlain ? keys : keys.map((key) => key.replaceAll(/["\\]/g, "\\$&"));
+  return [
+    consumer,
+    `{${marks.map(({ at }) => at).join(",")}}`,
+    marks.length === 0 ? "{}" : `{"${quoted.join('","')}"}`,
+  ];
 }

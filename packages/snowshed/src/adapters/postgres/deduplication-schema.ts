@@ -17,6 +17,7 @@ export interface DeduplicationNames {
   readonly table: string;
   readonly rest: string;
   readonly horizon: string;
+  readonly claim: string;
   readonly maintain: string;
 }
 
@@ -32,6 +33,7 @@ export function deduplicationNames({
     table: of(table),
     rest: of(`${table}_rest`),
     horizon: of(`${table}_horizon`),
+    claim: of(`${table}_claim`),
     maintain: of(`${table}_maintain`),
   };
 }
@@ -53,6 +55,8 @@ export function deduplicationNames({
 export function deduplicationSchema(options: DeduplicationSchemaOptions = {}): string {
   const names = deduplicationNames(options);
   const { schema = "public", table = "snowshed_deduplication" } = options;
+  // By the time of the transaction: what one statement has passed over as too old, the next must call so.
+  const remembered = `SELECT greatest(dropped_before, (extract(epoch FROM now()) * 1000)::bigint - retention_ms) FROM ${names.horizon}`;
   return `-- Which events had their effect. One partition for each day of event time; what belongs to none of them is in _rest.
 BEGIN;
 -- Two at once would both find that a table is not there.
@@ -75,6 +79,44 @@ CREATE TABLE IF NOT EXISTS ${names.horizon} (
   dropped_before bigint NOT NULL
 );
 INSERT INTO ${names.horizon} (dropped_before) VALUES (${noTime}) ON CONFLICT DO NOTHING;
+
+-- Marks those events, in the order in which they are given, that are not marked and not too old, once other transactions that are
+-- about to have ended. fresh: the places of those, from 1, or NULL: all of them; horizon: from when on events are remembered.
+-- A function, since its plans are kept with the connection. Duplicates are rare: without asking for each event whether it is
+-- one, marks cost two thirds; where there is one, all are taken back and asked for.
+CREATE OR REPLACE FUNCTION ${names.claim}(for_consumer text, times bigint[], keys text[], retention_ms bigint, expects_duplicates boolean,
+  OUT fresh text, OUT horizon bigint) LANGUAGE plpgsql AS $claim$
+DECLARE
+  marked integer;
+BEGIN
+  IF NOT expects_duplicates THEN
+    BEGIN
+      -- Whoever drops a partition holds the lock that this one waits for before it looks: so the horizon is the one of then.
+      INSERT INTO ${names.table} (consumer, event_time, key)
+      SELECT for_consumer, e.at, e.key FROM unnest(times, keys) AS e (at, key)
+      WHERE e.at >= (${remembered}) OR e.at = ${noTime};
+      GET DIAGNOSTICS marked = ROW_COUNT;
+      IF marked < cardinality(keys) THEN
+        ${remembered} INTO STRICT horizon;
+        SELECT coalesce(string_agg(e.place::text, ','), '') INTO fresh
+        FROM unnest(times) WITH ORDINALITY AS e (at, place) WHERE e.at >= horizon OR e.at = ${noTime};
+      END IF;
+      RETURN;
+    EXCEPTION WHEN unique_violation THEN
+      NULL;
+    END;
+  END IF;
+  WITH marks AS (
+    INSERT INTO ${names.table} (consumer, event_time, key)
+    SELECT for_consumer, e.at, e.key FROM unnest(times, keys) AS e (at, key)
+    WHERE e.at >= (${remembered}) OR e.at = ${noTime}
+    ON CONFLICT DO NOTHING RETURNING event_time, key
+  )
+  SELECT coalesce(string_agg(e.place::text, ','), '') INTO fresh
+  FROM unnest(times, keys) WITH ORDINALITY AS e (at, key, place) JOIN marks AS m ON m.event_time = e.at AND m.key = e.key;
+  ${remembered} INTO STRICT horizon;
+END;
+$claim$;
 
 -- Makes the partitions of today and of days_ahead days, and those of days that have rows in _rest; drops those that ended a
 -- day more than retention_ms ago, and deletes what is as old in _rest. With NULL for retention_ms nothing ends.

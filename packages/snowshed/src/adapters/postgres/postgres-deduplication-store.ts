@@ -11,7 +11,7 @@ import type {
 import { checkFunction, invalidArgument, SnowshedError } from "../../errors.ts";
 import { BackoffSchedule } from "../../overload/backoff.ts";
 import { Marks, markStatements } from "./deduplication-marks.ts";
-import type { Claimed, MarkStatements } from "./deduplication-marks.ts";
+import type { Claimed, ClaimRow, MarkStatements } from "./deduplication-marks.ts";
 import type { DeduplicationSettings, PostgresDeduplicationOptions } from "./deduplication-options.ts";
 import { deduplicationSettings } from "./deduplication-options.ts";
 import type { DeduplicationNames } from "./deduplication-schema.ts";
@@ -19,7 +19,7 @@ import { deduplicationNames, deduplicationSchema } from "./deduplication-schema.
 import { DeduplicationMaintenance } from "./deduplication-maintenance.ts";
 import type { MaintenanceReport } from "./deduplication-maintenance.ts";
 import { sqlStateOf, unavailable } from "./postgres-failures.ts";
-import type { PostgresLike, PostgresResult, PostgresTransaction } from "./postgres-like.ts";
+import type { PostgresLike, PostgresTransaction } from "./postgres-like.ts";
 import { TransactionSession } from "./transaction-session.ts";
 
 /** What came of one event of {@link PostgresDeduplicationStore.applyEach}. */
@@ -84,6 +84,7 @@ export class PostgresDeduplicationStore implements DeduplicationStore<PostgresTr
   readonly #statements: MarkStatements;
   readonly #backoff = new BackoffSchedule({ initial: 10, maximum: 1000 });
   readonly #maintenance: DeduplicationMaintenance;
+  #expectsDuplicates = false;
   readonly #counts = { applied: 0, duplicates: 0, expired: 0, conflicts: 0, unavailable: 0 };
 
   constructor(pool: PostgresLike, name: string, options: PostgresDeduplicationOptions = {}) {
@@ -192,7 +193,7 @@ export class PostgresDeduplicationStore implements DeduplicationStore<PostgresTr
     }
     if (failed.length > 0) {
       const { answerTimeout } = this.#settings;
-      await session.run(this.#statements.remove, marks.valuesOf(this.name, failed), answerTimeout, context);
+      await session.run(this.#statements.remove, marks.valuesAt(this.name, failed), answerTimeout, context);
     }
     for (const place of claimed.expired) outcomes.set(place, { status: "failed", error: this.#expired([place]) });
     const all = marks.firsts.map((first, place): AppliedEach<R> => {
@@ -284,16 +285,14 @@ export class PostgresDeduplicationStore implements DeduplicationStore<PostgresTr
 
   async #claim(session: TransactionSession, marks: Marks, context: Context): Promise<Claimed> {
     const { claimTimeout, answerTimeout, retention, label, hint } = this.#settings;
-    const ask = (text: string, values: unknown[], patience: number): Promise<PostgresResult> =>
-      session.run(text, values, patience, context);
-    const values = marks.values(this.name);
-    const { rowCount } = await ask(this.#statements.claim, [...values, retention], claimTimeout + answerTimeout);
-    if (rowCount === marks.size) return { fresh: marks.all(), expired: [] };
-    const own = rowCount === 0 ? [] : (await ask(this.#statements.own, values, answerTimeout)).rows;
-    const { rows } = await ask(this.#statements.horizon, [retention], answerTimeout);
-    const horizon = rows[0]?.["horizon"];
-    if (horizon === undefined) throw unavailable(label, new Error("a row of its tables is missing"), hint);
-    return { fresh: marks.fresh(own), expired: marks.expired(Number(horizon)) };
+    const values = [...marks.values(this.name), retention, this.#expectsDuplicates];
+    const { rows } = await session.run(this.#statements.claim, values, claimTimeout + answerTimeout, context);
+    const [row] = rows;
+    if (row === undefined) throw unavailable(label, new Error("no answer to a claim"), hint);
+    const claimed = marks.claimed(row as unknown as ClaimRow);
+    // Deliveries that come again come in runs.
+    this.#expectsDuplicates = claimed.fresh.length + claimed.expired.length < marks.size;
+    return claimed;
   }
 
   async #committed<T>(session: TransactionSession, applied: number, duplicates: number, value: T): Promise<T> {

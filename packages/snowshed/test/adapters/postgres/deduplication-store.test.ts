@@ -90,9 +90,13 @@ test("any sequence of calls: as a set of keys says", async () => {
       const at = Date.now();
       const done = new Set<number>();
       for (const { kind, places, failing } of calls) {
-        const events = places.map((number) => ({ key: `${name} ${number}`, at }));
+        // With all that means something where arrays are written as text.
+        const events = places.map((number) => {
+          const key = `${name} ${["0", '"', "\\", "NULL", "{,}", " \n"][number]}`;
+          return number % 2 === 0 ? { key, at } : { key };
+        });
         const effect = async (transaction: PostgresTransaction, which: number): Promise<void> => {
-          await write(transaction, events[which]!.key);
+          await write(transaction, `${name} ${places[which]}`);
           if (failing.includes(places[which]!)) throw new Error("fails");
         };
         const firsts = places.flatMap((number, index) =>
@@ -282,7 +286,7 @@ test("tables that are not there: it says what makes them", async () => {
   const options = { schema: `s'"\\ ; drop`, table: "Marks of 'mine'" };
   const store = database.store(fresh(), options);
   const call = store.apply({ key: "a" }, () => expect.fail("it was run"));
-  await expect(call).rejects.toMatchObject({ code: "SNOWSHED_BACKEND_UNAVAILABLE", cause: { code: "42P01" } });
+  await expect(call).rejects.toMatchObject({ code: "SNOWSHED_BACKEND_UNAVAILABLE", cause: { code: "3F000" } });
   await expect(call).rejects.toThrow("snowshed delivery schema --apply");
   await expect(store.maintain()).rejects.toMatchObject({ code: "SNOWSHED_BACKEND_UNAVAILABLE" });
   expect(store.inspect().maintenanceFailure).toBeInstanceOf(Error);
@@ -292,6 +296,17 @@ test("tables that are not there: it says what makes them", async () => {
   expect(await store.maintain()).toEqual({ created: 0, dropped: 0, deleted: 0 });
 });
 
+test("tables of an older version: it says what makes what is missing", async () => {
+  const store = database.store(fresh(), { schema: "older" });
+  await store.createSchema();
+  await database.pool().query("drop function older.snowshed_deduplication_claim");
+  const call = store.apply({ key: "a" }, () => expect.fail("it was run"));
+  await expect(call).rejects.toMatchObject({ code: "SNOWSHED_BACKEND_UNAVAILABLE", cause: { code: "42883" } });
+  await expect(call).rejects.toThrow("snowshed delivery schema --apply");
+  await store.createSchema();
+  expect((await store.apply({ key: "a" }, () => {})).status).toBe("applied");
+});
+
 test("a user without rights is told so, and with those that the documentation lists can do all but make tables", async () => {
   const pool = database.pool();
   await pool.query("create role worker login");
@@ -299,7 +314,9 @@ test("a user without rights is told so, and with those that the documentation li
   await expect(store.apply({ key: "a" }, () => {})).rejects.toThrow("42501");
   await pool.query(`
     grant select, insert, delete on snowshed_deduplication to worker;
+    revoke execute on all functions in schema public from public;
     grant select on snowshed_deduplication_horizon to worker;
+    grant execute on function snowshed_deduplication_claim(text, bigint[], text[], bigint, boolean) to worker;
     grant execute on function snowshed_deduplication_maintain(bigint, integer) to worker`);
   expect((await store.apply({ key: "a" }, () => {})).status).toBe("applied");
   await store.maintain();
@@ -386,6 +403,33 @@ test("marks are found while they are moved", async () => {
   expect([...counts.values()].filter((count) => count !== 1)).toEqual([]);
 }, 60_000);
 
+test.each([false, true])(
+  "what is dropped while a claim waits for it is expired; duplicates expected: %o",
+  async (expects) => {
+    const schema = `dropping_${expects}`;
+    const store = database.store("a", { schema });
+    await store.createSchema();
+    const at = Date.now();
+    const event = { key: "before", at };
+    await store.apply(event, () => {});
+    // From the second duplicate on it asks for each event whether it is one.
+    if (expects) for (const _ of "twice") await store.apply(event, () => expect.fail("it was run"));
+    const dropper = await database.pool().connect();
+    await dropper.query("begin");
+    const today = new Date(at).toISOString().slice(0, 10);
+    await dropper.query(`update ${schema}.snowshed_deduplication_horizon set dropped_before = $1`, [at + day]);
+    await dropper.query(`drop table ${schema}.snowshed_deduplication_${today.replaceAll("-", "")}`);
+    const waiting = store.applyBatch([event, { key: "no time" }], () => expect.fail("it was run"));
+    const isWaiting = async (): Promise<number | null> =>
+      (await dropper.query("select from pg_locks where not granted")).rowCount;
+    await expect.poll(isWaiting).toBeGreaterThan(0);
+    await dropper.query("commit");
+    dropper.release();
+    await expect(waiting).rejects.toMatchObject({ code: "SNOWSHED_EVENT_EXPIRED" });
+    expect((await store.apply({ key: "no time" }, () => {})).status).toBe("applied");
+  },
+);
+
 test("it looks after its partitions by itself", async () => {
   const options = { schema: "alone" };
   await database.pool().query(deduplicationSchema(options));
@@ -423,6 +467,7 @@ test.each([
   [{ schema: "a\0" }],
   [{ table: "x".repeat(41) }],
   [{ table: "$maintain$" }],
+  [{ schema: "$claim$" }],
   [{ table: 7 }],
 ])("options that mean nothing: %o", (options) => {
   expect(() => new PostgresDeduplicationStore(database.pool(), "a", options as never)).toThrow(
