@@ -10,16 +10,10 @@ import type { RedisSentinels } from "../../../snowshed/test/support/redis.ts";
 import { freePort } from "../../../snowshed/test/support/server-programs.ts";
 import { AllowList } from "../../src/gate/chaos/targets.ts";
 import { ToxiproxyApi } from "../../src/gate/chaos/toxiproxy-api.ts";
+import { addWithResolvers } from "../support/add-with-resolvers.ts";
 import { chaosFiles, runChaos } from "../support/chaos.ts";
 
-// The client that starts the brokers of tests wants Node 22, and this is all it misses.
-Object.assign(Promise, {
-  withResolvers() {
-    const made: { resolve?: unknown; reject?: unknown } = {};
-    const promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
-    return { promise, ...made };
-  },
-});
+addWithResolvers();
 
 // R20: a fault is injected as a gate of a release: a delay at the brokers of Kafka; if the consumer group does not resume
 // within 90 seconds, the release is blocked.

@@ -19,7 +19,7 @@ export const auditDoctor: readonly DoctorCheck[] = [
     stage: "audit",
     neededFor: "--live: the settings of Kafka brokers",
     look: async () => ({
-      found: (await installedKafka(["127.0.0.1:9092"], 1000)) === undefined ? null : "installed",
+      found: (await installedKafka("127.0.0.1:9092", 1000)) === undefined ? null : "installed",
       hint: "npm install kafkajs",
     }),
   },

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer as createWebServer } from "node:http";
 import { createServer } from "node:net";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { EtcdCluster } from "../../../../snowshed/test/support/etcd.ts";
 import { startEtcd } from "../../../../snowshed/test/support/etcd.ts";
 import type { RedisServer } from "../../../../snowshed/test/support/redis.ts";
@@ -142,6 +142,17 @@ workloads:
   expect(stdout).not.toContain("hunter2");
 });
 
+test("a note names the place of its server, also behind one whose variable is not set", async () => {
+  const { config } = parseConfig("version: 1\n", "snowshed.yaml");
+  const redis = { max: 4, perProcess: 1, processes: 4, servers: ["redis://${NOT_SET}:1", "redis://:%zz@127.0.0.1:1"] };
+  const { notes } = await askAll(
+    { ...config, connections: { redis } },
+    { env: {}, signal: options.signal, sampleMs: 1 },
+  );
+  const failed = notes.filter(({ kind }) => kind === "failed").map(({ message }) => message.split(" ")[0]);
+  expect(failed).toEqual(["connections.redis.servers.0", "connections.redis.servers.1"]);
+});
+
 test("a server that does not answer, or a variable that is not set, leaves the audit inconclusive", async () => {
   const connection = { max: 4, perProcess: 1, processes: 4 };
   const servers = ["redis://:${NOT_SET}@127.0.0.1:1", "redis://127.0.0.1:1"];
@@ -162,39 +173,65 @@ describe("Kafka", () => {
     { configName: "sasl.jaas.config", configValue: "hunter2" },
   ];
 
-  test("each broker is asked for its own settings", async () => {
-    const asked: unknown[] = [];
-    const client: KafkaClient = {
+  /** A client whose cluster has so many brokers, each of which answers as it is told. */
+  function clientOf(count: number, answer: (nodeId: string) => Promise<typeof entries>): KafkaClient {
+    const brokers = Array.from({ length: count }, (_, index) => ({ nodeId: index + 1, host: "b", port: 9092 + index }));
+    return {
       admin: () => ({
         connect: () => Promise.resolve(),
-        disconnect: () => Promise.resolve(),
-        describeCluster: () => Promise.resolve({ brokers: [{ nodeId: 1 }, { nodeId: 2 }] }),
-        describeConfigs: (request) => {
-          asked.push(request);
-          return Promise.resolve({ resources: [{ resourceName: String(asked.length), configEntries: entries }] });
+        disconnect: () => new Promise<never>(() => {}),
+        describeCluster: () => Promise.resolve({ brokers }),
+        describeConfigs: async (request) => {
+          const { resources } = request as { readonly resources: readonly { type: number; name: string }[] };
+          expect(resources).toMatchObject([{ type: 4 }]);
+          return { resources: [{ configEntries: await answer(resources[0]!.name) }] };
         },
       }),
     };
-    const { facts } = await askKafka(["a:9092"], options, () => Promise.resolve(client));
-    expect(asked).toMatchObject([{ resources: [{ type: 4, name: "1" }] }, { resources: [{ type: 4, name: "2" }] }]);
-    expect(facts.filter(({ name }) => name === "min.insync.replicas")).toHaveLength(2);
+  }
+  const never = new Promise<never>(() => {});
+
+  test("each broker is asked for its own settings, once, whichever addresses lead to it", async () => {
+    const asked: string[] = [];
+    const client = clientOf(2, async (id) => {
+      asked.push(id);
+      return entries;
+    });
+    const { facts, notes } = await askKafka(["a:9092", "b:9092"], options, () => Promise.resolve(client));
+    expect([asked, notes]).toEqual([["1", "2"], []]);
+    const least = facts.filter(({ name }) => name === "min.insync.replicas");
+    expect(least.map(({ server }) => server)).toEqual(["kafka broker 1 of a:9092", "kafka broker 2 of a:9092"]);
     expect(JSON.stringify(facts)).not.toContain("hunter2");
   });
 
-  test("one that never answers does not keep the others' answers back, and neither does one that was stopped", async () => {
-    const never = new Promise<never>(() => {});
-    const client: KafkaClient = {
-      admin: () => ({
-        connect: () => Promise.resolve(),
-        disconnect: () => never,
-        describeCluster: () => Promise.resolve({ brokers: [{ nodeId: 1 }] }),
-        describeConfigs: () => never,
-      }),
-    };
-    const create = (): Promise<KafkaClient> => Promise.resolve(client);
-    const late = await askKafka(["a:9092"], { ...options, timeoutMs: 50 }, create);
-    expect(late.notes[0]?.message).toContain("no answer within 50 ms");
-    const stopped = await askKafka(["a:9092"], { ...options, signal: AbortSignal.abort(new Error("stopped")) }, create);
+  test("of those that never answer none keeps back the others' answers, and all have the same time", async () => {
+    const warnings: string[] = [];
+    const warned = ({ name }: Error): void => void warnings.push(name);
+    process.on("warning", warned);
+    onTestFinished(() => void process.off("warning", warned));
+    const asked: string[] = [];
+    const client = clientOf(40, (id) => {
+      asked.push(id);
+      return id === "7" ? Promise.resolve(entries) : never;
+    });
+    const { facts, notes } = await askKafka(["a:9092"], { ...options, timeoutMs: 50 }, () => {
+      return Promise.resolve(client);
+    });
+    expect(asked).toHaveLength(40);
+    expect(new Set(facts.map(({ server }) => server))).toEqual(new Set(["kafka broker 7 of a:9092"]));
+    expect(notes).toHaveLength(39);
+    // Of listeners on the one signal: it would be on the user's terminal.
+    expect(warnings).toEqual([]);
+    expect(notes[0]).toMatchObject({
+      kind: "failed",
+      message: "kafka broker 1 of a:9092, at b:9092, could not be asked: no answer within 50 ms",
+    });
+  });
+
+  test("one that was stopped", async () => {
+    const signal = AbortSignal.abort(new Error("stopped"));
+    const client = clientOf(1, () => never);
+    const stopped = await askKafka(["a:9092"], { ...options, signal }, () => Promise.resolve(client));
     expect(stopped.notes[0]?.message).toContain("stopped");
   });
 

@@ -4,7 +4,7 @@ import type { StageNote } from "../../run.ts";
 import { kindOf } from "../uses.ts";
 import { askEtcd } from "./etcd.ts";
 import type { KafkaFactory } from "./kafka.ts";
-import { askKafka } from "./kafka.ts";
+import { askKafka, isHostAndPort } from "./kafka.ts";
 import { askKernel } from "./kernel.ts";
 import type { LiveReading } from "./live-facts.ts";
 import { notAsked } from "./live-facts.ts";
@@ -37,30 +37,22 @@ export async function askAll(
       notes.push({ kind: "skipped", rule: null, message });
       continue;
     }
-    const addresses: string[] = [];
+    const refused = (index: number, why: string): void => {
+      readings.push(Promise.resolve(notAsked(`connections.${name}.servers.${index}`, why)));
+    };
+    const brokers: string[] = [];
     for (const [index, written] of connection.servers.entries()) {
-      const { text, missing } = expand(written, env);
-      if (missing.length === 0) addresses.push(text);
-      else
-        readings.push(
-          Promise.resolve(notAsked(`connections.${name}.servers.${index}`, `${missing.join(", ")} is not set`)),
-        );
-    }
-    if (kind === "kafka") {
-      if (addresses.length > 0) readings.push(askKafka(addresses, { path, timeoutMs, signal }, kafka));
-      continue;
-    }
-    for (const [index, address] of addresses.entries()) {
+      const { text: address, missing } = expand(written, env);
       const options = { path: [...path, index], timeoutMs, signal };
-      if (!isAddress(address))
-        readings.push(
-          Promise.resolve(
-            notAsked([...path, index].join("."), "it is no address, or has a % that is not written as %25"),
-          ),
-        );
+      if (missing.length > 0) refused(index, `${missing.join(", ")} is not set`);
+      else if (kind === "kafka") {
+        if (isHostAndPort(address)) brokers.push(address);
+        else refused(index, "it is no host:port");
+      } else if (!isAddress(address)) refused(index, "it is no address, or has a % that is not written as %25");
       else if (kind === "redis") readings.push(askRedis(address, options));
       else if (kind === "etcd") readings.push(askEtcd(address, options));
     }
+    if (brokers.length > 0) readings.push(askKafka(brokers, { path, timeoutMs, signal }, kafka));
     if (kind === undefined) {
       const message = `connections.${name}: it is not known what to ask; say kind: redis, kafka or etcd`;
       notes.push({ kind: "skipped", rule: null, message });

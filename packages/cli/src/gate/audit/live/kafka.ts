@@ -3,14 +3,19 @@ import { liveFacts, notAsked } from "./live-facts.ts";
 import type { AskOptions } from "./redis.ts";
 import { withTimeLimit } from "./time-limit.ts";
 
+interface KafkaBroker {
+  readonly nodeId: number;
+  readonly host: string;
+  readonly port: number;
+}
+
 /** As far as the settings of brokers go, of kafkajs. */
 export interface KafkaAdmin {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
-  describeCluster(): Promise<{ readonly brokers: readonly { readonly nodeId: number }[] }>;
+  describeCluster(): Promise<{ readonly brokers: readonly KafkaBroker[] }>;
   describeConfigs(request: object): Promise<{
     readonly resources: readonly {
-      readonly resourceName: string;
       readonly configEntries: readonly { readonly configName: string; readonly configValue: string | null }[];
     }[];
   }>;
@@ -21,10 +26,10 @@ export interface KafkaClient {
 }
 
 /** Makes a client of a package that may not be there; undefined then. */
-export type KafkaFactory = (brokers: readonly string[], timeoutMs: number) => Promise<KafkaClient | undefined>;
+export type KafkaFactory = (address: string, timeoutMs: number) => Promise<KafkaClient | undefined>;
 
 /** kafkajs, if it is installed beside the command line. */
-export const installedKafka: KafkaFactory = async (brokers, timeoutMs) => {
+export const installedKafka: KafkaFactory = async (address, timeoutMs) => {
   // In a variable, so that nobody takes it for a dependency.
   const name = "kafkajs";
   const found = (await import(name).catch(() => undefined)) as
@@ -34,7 +39,7 @@ export const installedKafka: KafkaFactory = async (brokers, timeoutMs) => {
   if (kafkajs === undefined) return undefined;
   return new kafkajs.Kafka({
     clientId: "snowshed-gate-audit",
-    brokers,
+    brokers: [address],
     connectionTimeout: timeoutMs,
     requestTimeout: timeoutMs,
     retry: { retries: 1 },
@@ -49,40 +54,82 @@ interface KafkaPackage {
 
 const brokerResource = 4;
 
-/** Asks the brokers of a cluster for their settings: DescribeConfigs of each. */
+/**
+ * Asks the brokers at these addresses, and those that they name, for their settings: DescribeConfigs of each. Every address is
+ * asked: a client that is given several takes the first that answers, and says nothing of one that is down.
+ */
 export async function askKafka(
   addresses: readonly string[],
-  { path, timeoutMs, signal }: AskOptions,
+  options: AskOptions,
   create: KafkaFactory = installedKafka,
 ): Promise<LiveReading> {
-  const server = `kafka ${addresses.join(", ")}`;
-  const client = await create(addresses, timeoutMs);
-  if (client === undefined) return notAsked(server, "kafkajs is not installed (npm install kafkajs)");
-  const admin = client.admin();
-  const within = <T>(ask: () => Promise<T>): Promise<T> => withTimeLimit(timeoutMs, signal, ask);
+  const clients = await Promise.all(addresses.map((address) => create(address, options.timeoutMs)));
+  const admins = clients.flatMap((client) => (client === undefined ? [] : [client.admin()]));
+  if (admins.length < addresses.length) {
+    return notAsked(`kafka ${addresses.join(", ")}`, "kafkajs is not installed (npm install kafkajs)");
+  }
   try {
-    // The client tries again by itself, each time as long.
-    const brokers = await within(async () => {
-      await admin.connect();
-      return (await admin.describeCluster()).brokers;
-    });
-    const facts = [];
-    for (const { nodeId } of brokers) {
-      // Each broker answers for itself only.
-      const resources = [{ type: brokerResource, name: String(nodeId) }];
-      const described = await within(() => admin.describeConfigs({ resources, includeSynonyms: false }));
-      for (const { resourceName, configEntries } of described.resources) {
-        const values = Object.fromEntries(
-          configEntries.map(({ configName, configValue }) => [configName, configValue ?? undefined]),
-        );
-        facts.push(...liveFacts("kafka", `broker ${resourceName} of ${addresses.join(", ")}`, path, values));
-      }
+    const clusters = await Promise.all(admins.map((admin, index) => askCluster(admin, addresses[index]!, options)));
+    // Several addresses lead to the same ones. A copy of a cluster has its id, too.
+    const places = new Map<string, BrokerPlace>();
+    for (const place of clusters.flatMap(({ brokers }) => brokers)) {
+      const key = `${place.broker.nodeId} ${place.broker.host}:${place.broker.port}`;
+      if (!places.has(key)) places.set(key, place);
     }
-    return { facts, notes: [] };
-  } catch (error) {
-    return notAsked(server, error);
+    const answers = await Promise.all([...places.values()].map((place) => askBroker(place, options)));
+    const readings = [...clusters, ...answers];
+    return { facts: readings.flatMap(({ facts }) => facts), notes: readings.flatMap(({ notes }) => notes) };
   } finally {
     // One that hangs must not keep the others' answers back.
-    void admin.disconnect().catch(() => {});
+    for (const admin of admins) void admin.disconnect().catch(() => {});
   }
+}
+
+interface BrokerPlace {
+  readonly broker: KafkaBroker;
+  readonly admin: KafkaAdmin;
+  /** That led to it. */
+  readonly address: string;
+}
+
+async function askCluster(
+  admin: KafkaAdmin,
+  address: string,
+  { timeoutMs, signal }: AskOptions,
+): Promise<LiveReading & { readonly brokers: readonly BrokerPlace[] }> {
+  try {
+    // The client tries again by itself, each time as long.
+    const { brokers } = await withTimeLimit(timeoutMs, signal, async () => {
+      await admin.connect();
+      return admin.describeCluster();
+    });
+    return { facts: [], notes: [], brokers: brokers.map((broker) => ({ broker, admin, address })) };
+  } catch (error) {
+    return { ...notAsked(`kafka ${address}`, error), brokers: [] };
+  }
+}
+
+/** Each broker answers for itself only. */
+async function askBroker(
+  { admin, address, broker: { nodeId, host, port } }: BrokerPlace,
+  { path, timeoutMs, signal }: AskOptions,
+): Promise<LiveReading> {
+  const server = `kafka broker ${nodeId} of ${address}`;
+  const resources = [{ type: brokerResource, name: String(nodeId) }];
+  try {
+    const described = await withTimeLimit(timeoutMs, signal, () =>
+      admin.describeConfigs({ resources, includeSynonyms: false }),
+    );
+    const entries = described.resources.flatMap(({ configEntries }) => configEntries);
+    const values = entries.map(({ configName, configValue }) => [configName, configValue ?? undefined] as const);
+    return { facts: liveFacts("kafka", server, path, Object.fromEntries(values)), notes: [] };
+  } catch (error) {
+    return notAsked(`${server}, at ${host}:${port},`, error);
+  }
+}
+
+/** What the client understands of an address. Of anything else it says that a port is no number. */
+export function isHostAndPort(text: string): boolean {
+  const port = /^[\w.-]+:(\d{1,5})$/.exec(text)?.[1];
+  return port !== undefined && Number(port) > 0 && Number(port) < 65_536;
 }
