@@ -41,8 +41,12 @@ export class DedicatedConnection implements DedicatedPort {
     return this.#written.wait(count, ms);
   }
 
-  subscribe(channel: string, onMessage: (message: string) => void): Promise<() => Promise<void>> {
-    return this.#port.subscribe(channel, onMessage);
+  subscribe(
+    channel: string,
+    onMessage: (message: string) => void,
+    onRejoin?: () => void,
+  ): Promise<() => Promise<void>> {
+    return this.#port.subscribe(channel, onMessage, onRejoin);
   }
 
   dedicated(key: string): Promise<DedicatedPort> {

@@ -16,10 +16,11 @@ export interface RedisPort {
   append(key: string, value: string): Promise<unknown>;
   /**
    * On a connection of its own, shared by all that subscribe through this client; SSUBSCRIBE where it is a Cluster.
-   * Resubscribed after the connection ended, at another server if it moved; what was said in between is lost. Rejects if
-   * the first attempt fails, and nothing is left then. Resolves with its end, which never rejects.
+   * Resubscribed after the connection ended, at another server if it moved; what was said in between is lost, and
+   * `onRejoin` is called once that is over. Rejects if the first attempt fails, and nothing is left then. Resolves with
+   * its end, which never rejects.
    */
-  subscribe(channel: string, onMessage: (message: string) => void): Promise<() => Promise<void>>;
+  subscribe(channel: string, onMessage: (message: string) => void, onRejoin?: () => void): Promise<() => Promise<void>>;
   /** A Cluster: PUBLISH reaches all nodes, SPUBLISH those of the slot; `subscribe` listens to the latter. */
   readonly isSharded: boolean;
   /** A port on a connection of its own to the master that holds `key`, for WAIT. Connects when it is first used. */

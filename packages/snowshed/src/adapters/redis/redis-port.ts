@@ -31,8 +31,12 @@ class ClientPort implements RedisPort {
     }
   }
 
-  subscribe(channel: string, onMessage: (message: string) => void): Promise<() => Promise<void>> {
-    return this.#subscriptions.subscribe(channel, onMessage);
+  subscribe(
+    channel: string,
+    onMessage: (message: string) => void,
+    onRejoin?: () => void,
+  ): Promise<() => Promise<void>> {
+    return this.#subscriptions.subscribe(channel, onMessage, onRejoin);
   }
 
   dedicated(key: string): Promise<DedicatedPort> {

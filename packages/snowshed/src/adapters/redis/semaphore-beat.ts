@@ -200,14 +200,17 @@ export class SemaphoreBeat {
   #subscribe(): void {
     if (this.#subscription !== null || this.#isClosed) return;
     const hub = this.#hub;
+    // What was said before is made good at once.
+    const catchUp = (): void => {
+      const waiting = this.#waiting();
+      if (waiting.length > 0) this.#send("p", [], waiting.slice(0, batch)).catch(() => {});
+    };
     this.#subscription = this.#port
-      .subscribe(hub.channel, (message) => hub.heard(message))
+      .subscribe(hub.channel, (message) => hub.heard(message), catchUp)
       .then(
         (stop) => {
           this.isListening = true;
-          // What was said before is made good at once.
-          const waiting = this.#waiting();
-          if (waiting.length > 0) this.#send("p", [], waiting.slice(0, batch)).catch(() => {});
+          catchUp();
           return stop;
         },
         () => {

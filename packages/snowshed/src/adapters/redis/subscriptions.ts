@@ -5,10 +5,15 @@ import type { RedisConnection, RedisConnector } from "./redis-connector.ts";
 const firstPause = 100;
 const longestPause = 2000;
 
+interface Listener {
+  readonly onMessage: (message: string) => void;
+  readonly onRejoin: (() => void) | undefined;
+}
+
 interface Channel {
   readonly name: string;
   /** One entry for each subscription, also if they share a function. */
-  readonly listeners: Set<{ readonly onMessage: (message: string) => void }>;
+  readonly listeners: Set<Listener>;
   /** The first attempt. */
   joined: Promise<void>;
   isJoined: boolean;
@@ -33,8 +38,12 @@ export class Subscriptions {
     this.#connector = connector;
   }
 
-  async subscribe(name: string, onMessage: (message: string) => void): Promise<() => Promise<void>> {
-    const listener = { onMessage };
+  async subscribe(
+    name: string,
+    onMessage: (message: string) => void,
+    onRejoin?: () => void,
+  ): Promise<() => Promise<void>> {
+    const listener: Listener = { onMessage, onRejoin };
     let channel = this.#channels.get(name);
     if (channel === undefined) {
       channel = { name, listeners: new Set(), joined: Promise.resolve(), isJoined: false, link: null };
@@ -55,7 +64,7 @@ export class Subscriptions {
     };
   }
 
-  #end(channel: Channel, listener: { readonly onMessage: (message: string) => void }): void {
+  #end(channel: Channel, listener: Listener): void {
     if (!channel.listeners.delete(listener) || channel.listeners.size > 0) return;
     if (this.#channels.get(channel.name) === channel) this.#channels.delete(channel.name);
     this.#part(channel);
@@ -118,10 +127,13 @@ export class Subscriptions {
       });
       if (channel.listeners.size === 0) return;
       try {
-        return await this.#join(channel);
+        await this.#join(channel);
       } catch {
         // The server is away, or the channel moves: again, for as long as somebody listens.
+        continue;
       }
+      for (const listener of channel.listeners) listener.onRejoin?.();
+      return;
     }
   }
 

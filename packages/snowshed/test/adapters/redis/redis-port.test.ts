@@ -78,8 +78,15 @@ describe.each(Object.keys(clients))("%s", (name) => {
       };
       const channels = ["a", "b", "c"].map((tag) => `{${tag}}:${name}:${kind}:n`);
       const heard: string[] = [];
+      const rejoined: string[] = [];
       const ends = await Promise.all(
-        channels.map((channel) => port.subscribe(channel, (message) => heard.push(`${channel} ${message}`))),
+        channels.map((channel) =>
+          port.subscribe(
+            channel,
+            (message) => heard.push(`${channel} ${message}`),
+            () => rejoined.push(channel),
+          ),
+        ),
       );
       const again = await port.subscribe(channels[0]!, () => heard.push("again"));
       for (const channel of channels) await say(channel, "one");
@@ -87,6 +94,7 @@ describe.each(Object.keys(clients))("%s", (name) => {
       expect(heard.toSorted()).toEqual(["again", ...channels.map((channel) => `${channel} one`)].toSorted());
 
       await again();
+      expect(rejoined).toEqual([]);
       await killSubscribers(serversOf());
       for (const channel of channels) {
         const hears = async (): Promise<boolean> => {
@@ -96,6 +104,7 @@ describe.each(Object.keys(clients))("%s", (name) => {
         await until(hears, "it has subscribed again");
       }
       expect(heard.filter((line) => line === "again")).toHaveLength(1);
+      expect(rejoined.toSorted()).toEqual(channels.toSorted());
 
       const listeners = async (channel: string): Promise<number> => {
         const command = port.isSharded ? "shardnumsub" : "numsub";

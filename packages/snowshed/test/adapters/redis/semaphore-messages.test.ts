@@ -19,6 +19,12 @@ afterEach(() => processes.end());
 const queued = (semaphore: RedisSemaphore, count: number): Promise<void> =>
   until(async () => (await semaphore.inspect()).queued === count, `${count} wait`);
 
+/** Of the process of who waits at that place. */
+const channelOf = async (place: number): Promise<string> => {
+  const line = await server.cli("zrange", `${processes.key}:q`, String(place), String(place));
+  return `${processes.key}:n:${line.slice(0, 12)}`;
+};
+
 const scripts = async (): Promise<number> => {
   const stats = await server.cli("info", "commandstats");
   return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
@@ -93,6 +99,19 @@ test("messages that are lost are made good by the next beat", async () => {
     await (await waiting).release();
   }
 });
+
+test("messages that are lost with their connection are made good when it is there again, far from any beat", async () => {
+  const [a, b] = [processes.semaphore({ permits: 1 }), processes.semaphore({ permits: 1 })];
+  const held = await a.permit();
+  // A beat is 10 s away.
+  const waiting = b.permit(1, { timeout: "9s" });
+  await queued(a, 1);
+  const channel = await channelOf(0);
+  await until(async () => (await server.cli("pubsub", "channels", channel)) !== "", "it listens");
+  await server.cli("client", "kill", "type", "pubsub");
+  await held.release();
+  await (await waiting).release();
+}, 20_000);
 
 test("messages that never arrive: all are served, in order, by the beats", async () => {
   const proxy = await startProxy(server.port);
