@@ -151,6 +151,8 @@ export interface KafkaJsBatchPayload {
     readonly batch: {
         readonly topic: string;
         readonly partition: number;
+        readonly fetchedOffset?: string;
+        lastOffset(): string;
         readonly messages: readonly {
             readonly key: Buffer | null;
             readonly value: Buffer | null;
@@ -183,6 +185,14 @@ export interface KafkaJsConsumerLike {
     on(event: "consumer.group_join", listener: (event: {
         readonly payload: {
             readonly memberAssignment: Record<string, number[]>;
+        };
+    }) => void): () => void;
+    on(event: "consumer.end_batch_process", listener: (event: {
+        readonly payload: {
+            readonly topic: string;
+            readonly partition: number;
+            readonly batchSize: number;
+            readonly lastOffset: string;
         };
     }) => void): () => void;
     on(event: "consumer.crash", listener: (event: {

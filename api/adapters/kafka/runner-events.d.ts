@@ -48,6 +48,12 @@ export type ConsumerEvent =
     readonly type: "clock-skew";
     readonly message: ConsumedMessage;
     readonly skew: number;
+}
+ | {
+    readonly type: "skipped";
+    readonly partition: TopicPartition;
+    readonly from: bigint;
+    readonly to: bigint;
 } | {
     readonly type: "commit-failed";
     readonly error: unknown;
@@ -71,6 +77,7 @@ export interface ConsumerCounts {
     readonly commits: number;
     readonly failedCommits: number;
     readonly rebalances: number;
+    readonly skipped: number;
 }
 export interface PartitionInspection extends TopicPartition {
     readonly pending: number;

@@ -37,6 +37,11 @@ export class ContiguousOffsets {
     return taken;
   }
 
+  /** There is nothing before `offset` that is still to be taken: the position may go there once all is done. */
+  passTo(offset: bigint): void {
+    if (this.#last === undefined || offset - 1n > this.#last) this.#last = offset - 1n;
+  }
+
   done(taken: TakenOffset): void {
     taken.isDone = true;
     while (this.#taken[this.#head]?.isDone === true) this.#head++;

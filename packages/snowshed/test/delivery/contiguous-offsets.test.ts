@@ -28,24 +28,46 @@ test("offset 0 is an offset like any other", () => {
   expect(offsets.position).toBe(1n);
 });
 
+test("where there is nothing to take the position passes over it, and never back", () => {
+  const offsets = new ContiguousOffsets();
+  offsets.passTo(3n);
+  expect(offsets.position).toBe(3n);
+  expect(offsets.take(2n)).toBeUndefined();
+  const taken = offsets.take(4n)!;
+  offsets.passTo(9n);
+  expect([offsets.position, offsets.pending]).toEqual([4n, 1]);
+  offsets.passTo(5n);
+  offsets.done(taken);
+  expect([offsets.position, offsets.pending]).toEqual([9n, 0]);
+});
+
 test("the same as a list that is searched from its beginning each time, whatever the order", () => {
   const step = fc.oneof(
     fc.record({ take: fc.integer({ min: -2, max: 5 }) }),
     fc.record({ done: fc.nat({ max: 1_000_000 }) }),
+    fc.record({ pass: fc.integer({ min: -2, max: 5 }) }),
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
       const offsets = new ContiguousOffsets();
       const model: { readonly taken: TakenOffset; done: boolean }[] = [];
       let last = -1n;
+      let isBegun = false;
       for (const each of steps) {
         if ("take" in each) {
           const offset = last + BigInt(each.take);
           const taken = offset < 0n ? undefined : offsets.take(offset);
-          expect(taken === undefined).toBe(offset < 0n || (model.length > 0 && offset <= last));
+          expect(taken === undefined).toBe(offset < 0n || (isBegun && offset <= last));
           if (taken === undefined) continue;
           last = offset;
+          isBegun = true;
           model.push({ taken, done: false });
+        } else if ("pass" in each) {
+          const offset = last + 1n + BigInt(each.pass);
+          if (offset < 0n) continue;
+          offsets.passTo(offset);
+          if (!isBegun || offset - 1n > last) last = offset - 1n;
+          isBegun = true;
         } else {
           const open = model.filter(({ done }) => !done);
           const chosen = open[each.done % Math.max(1, open.length)];
@@ -54,7 +76,7 @@ test("the same as a list that is searched from its beginning each time, whatever
           offsets.done(chosen.taken);
         }
         const first = model.findIndex(({ done }) => !done);
-        const expected = first === -1 ? (model.length === 0 ? undefined : last + 1n) : model[first]!.taken.offset;
+        const expected = first === -1 ? (isBegun ? last + 1n : undefined) : model[first]!.taken.offset;
         expect(offsets.position).toBe(expected);
         expect(offsets.pending).toBe(first === -1 ? 0 : model.length - first);
       }

@@ -39,6 +39,10 @@ export interface ConsumerListener {
   onLost(): void;
   /** In the order of their offsets. Nothing more of the partition is given until one of the two has resolved. */
   onMessages(partition: TopicPartition, messages: readonly ConsumedMessage[]): Taken;
+  /** Nothing before `offset` is still to be given: the rest is marks of transactions, what was aborted, or compacted away. */
+  onPassed(partition: TopicPartition, offset: bigint): void;
+  /** What was between is gone, and was not given: the log begins at `to` by now. */
+  onSkipped(partition: TopicPartition, from: bigint, to: bigint): void;
   /** The log ends before what was given: what is given next begins at the earliest, and nothing of it was given before. */
   onRestart(partition: TopicPartition): void;
   /** The client failed, and is asked again; `isFinal`: it is not, there will be no more messages. */

@@ -77,6 +77,7 @@ export class ConsumerRunner {
     abandoned: 0,
     clockSkews: 0,
     rebalances: 0,
+    skipped: 0,
   };
 
   constructor(client: KafkaConsumerLike, options: ConsumerRunnerOptions) {
@@ -101,6 +102,8 @@ export class ConsumerRunner {
         onLost: () => this.#lose(),
         onRestart: (partition) => this.#works.get(partitionKey(partition))?.restart(),
         onMessages: (partition, messages) => this.#take(partition, messages),
+        onPassed: (partition, offset) => this.#works.get(partitionKey(partition))?.passTo(offset),
+        onSkipped: (partition, from, to) => this.#skip(partition, from, to),
         onFailure: (error, isFinal) => this.#fail(error, isFinal),
       });
     } catch (error) {
@@ -169,6 +172,13 @@ export class ConsumerRunner {
     return { hasRoom: work.hasRoom(), isDone: work.isDone() };
   }
 
+  #skip({ topic, partition }: TopicPartition, from: bigint, to: bigint): void {
+    this.#counts.skipped += Number(to - from);
+    this.#tell({ type: "skipped", partition: { topic, partition }, from, to });
+    // So that whoever comes next does not begin in what is gone.
+    this.#works.get(partitionKey({ topic, partition }))?.passTo(to);
+  }
+
   /** Lets what is under way end, commits, and forgets all partitions. */
   async #handOver(ms: number): Promise<void> {
     const works = [...this.#works.values()];
@@ -221,7 +231,7 @@ export class ConsumerRunner {
       if (index === -1) return;
       const [work] = this.#turns.splice(index, 1) as [PartitionWork];
       this.#turns.push(work);
-      void this.#work(work, takeTurns(work, batchSize));
+      void this.#work(work, work.takeTurns(batchSize));
     }
   }
 
@@ -357,26 +367,6 @@ export class ConsumerRunner {
     // In a microtask, as all listeners: one that throws or that calls the runner does so when this is over.
     if (onEvent !== null) queueMicrotask(() => onEvent(event));
   }
-}
-
-const isAlone = (entry: Entry): boolean => entry.isAlone;
-
-/** Turns of a batch; one that must be alone is a batch for itself. */
-function takeTurns({ queue }: PartitionWork, batchSize: number): Turn<Entry>[] {
-  const turns: Turn<Entry>[] = [];
-  let count = 0;
-  while (count < batchSize) {
-    const turn = queue.take(batchSize - count, isAlone);
-    if (turn === undefined) break;
-    if (turn.items[0]!.isAlone) {
-      if (count === 0) turns.push(turn);
-      else queue.finish(turn, turn.items);
-      break;
-    }
-    turns.push(turn);
-    count += turn.items.length;
-  }
-  return turns;
 }
 
 /** By what `deduplicated` and `deduplicatedBatch` return. */

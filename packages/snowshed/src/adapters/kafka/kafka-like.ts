@@ -143,6 +143,10 @@ export interface KafkaJsBatchPayload {
   readonly batch: {
     readonly topic: string;
     readonly partition: number;
+    /** What was asked for; the types of kafkajs do not tell of it. */
+    readonly fetchedOffset?: string;
+    /** Of all that came, what is not for the application included. */
+    lastOffset(): string;
     readonly messages: readonly {
       readonly key: Buffer | null;
       readonly value: Buffer | null;
@@ -170,6 +174,17 @@ export interface KafkaJsConsumerLike {
   on(
     event: "consumer.group_join",
     listener: (event: { readonly payload: { readonly memberAssignment: Record<string, number[]> } }) => void,
+  ): () => void;
+  on(
+    event: "consumer.end_batch_process",
+    listener: (event: {
+      readonly payload: {
+        readonly topic: string;
+        readonly partition: number;
+        readonly batchSize: number;
+        readonly lastOffset: string;
+      };
+    }) => void,
   ): () => void;
   on(
     event: "consumer.crash",

@@ -12,8 +12,8 @@ interface Settings {
 
 /** How often it asks whether the group wants a heartbeat: the client sends one when it is due. */
 const heartbeatEvery = 500;
-/** So many partitions of one consumer are taken from at once; it has no name for all. */
-const allPartitions = 100_000;
+/** So many partitions are taken from at once. The client asks each of these workers after each fetch: more are not free. */
+const mostPartitions = 1000;
 
 /**
  * Consumes with a consumer of kafkajs, by its `eachBatch`. The client joins again only after the batches under way have ended:
@@ -26,6 +26,8 @@ export class KafkaJsConsumer implements ConsumerPort {
   readonly #settings: Settings;
   #handOver: Promise<void> | null = null;
   #assigned = new Set<string>();
+  /** What the client asks for next of a partition, as far as this assignment has seen. */
+  readonly #next = new Map<string, bigint>();
   #removers: (() => void)[] = [];
   #isStopped = false;
 
@@ -47,8 +49,14 @@ export class KafkaJsConsumer implements ConsumerPort {
             numbers.map((partition) => ({ topic, partition })),
           );
           this.#assigned = new Set(partitions.map(partitionKey));
+          this.#next.clear();
           listener.onAssigned(partitions);
           resolve();
+        }),
+        client.on("consumer.end_batch_process", ({ payload: { topic, partition, batchSize, lastOffset } }) => {
+          // One with nothing for the application comes to no handler.
+          if (batchSize > 0 || !this.#assigned.has(partitionKey({ topic, partition }))) return;
+          this.#pass({ topic, partition }, lastOffset, listener);
         }),
         client.on("consumer.crash", ({ payload }) => {
           if (this.#isStopped) return;
@@ -64,7 +72,7 @@ export class KafkaJsConsumer implements ConsumerPort {
     await client.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: allPartitions,
+      partitionsConsumedConcurrently: mostPartitions,
       eachBatch: (payload: KafkaJsBatchPayload) => this.#take(payload, listener),
     });
     await joined;
@@ -86,6 +94,7 @@ export class KafkaJsConsumer implements ConsumerPort {
     const messages = payload.batch.messages.map((message) => convert(topic, partition, message));
     const last = messages.at(-1);
     if (last === undefined || this.#isStopped || !this.#assigned.has(partitionKey(last))) return;
+    this.#checkJump(payload, listener);
     const taken = listener.onMessages({ topic, partition }, messages).isDone.then(() => true);
     let isTaken = false;
     while (!isTaken && !this.#isStopped && payload.isRunning()) {
@@ -98,8 +107,33 @@ export class KafkaJsConsumer implements ConsumerPort {
       await this.#beat(payload, listener);
     }
     // Those that were given are the runner's, finished or not: what it does not commit comes again after the next rebalance.
-    if (isTaken) payload.resolveOffset(String(last.offset));
+    if (isTaken) {
+      payload.resolveOffset(String(last.offset));
+      this.#pass({ topic, partition }, payload.batch.lastOffset(), listener);
+    }
     await this.#beat(payload, listener);
+  }
+
+  /** Where its position is out of the log, the client goes to the one end or the other by itself, and tells nobody. */
+  #checkJump({ batch: { topic, partition, fetchedOffset } }: KafkaJsBatchPayload, listener: ConsumerListener): void {
+    const next = this.#next.get(partitionKey({ topic, partition }));
+    if (next === undefined || fetchedOffset === undefined) return;
+    const fetched = BigInt(fetchedOffset);
+    if (fetched < next) this.#restart({ topic, partition }, listener);
+    else if (fetched > next) listener.onSkipped({ topic, partition }, next, fetched);
+  }
+
+  #pass(partition: TopicPartition, lastOffset: string, listener: ConsumerListener): void {
+    const next = BigInt(lastOffset) + 1n;
+    const before = this.#next.get(partitionKey(partition));
+    if (before !== undefined && next < before) this.#restart(partition, listener);
+    this.#next.set(partitionKey(partition), next);
+    listener.onPassed(partition, next);
+  }
+
+  #restart(partition: TopicPartition, listener: ConsumerListener): void {
+    this.#next.delete(partitionKey(partition));
+    listener.onRestart(partition);
   }
 
   async #beat(payload: KafkaJsBatchPayload, listener: ConsumerListener): Promise<void> {

@@ -1,6 +1,7 @@
 import type { CancelContext, Context } from "../../concurrency/context.ts";
 import type { TakenOffset } from "../../delivery/contiguous-offsets.ts";
 import { ContiguousOffsets } from "../../delivery/contiguous-offsets.ts";
+import type { Turn } from "../../delivery/key-ordered-queue.ts";
 import { KeyOrderedQueue } from "../../delivery/key-ordered-queue.ts";
 import type { Assigned } from "./consumer-port.ts";
 import type { ConsumedMessage, TopicPartition } from "./message.ts";
@@ -19,6 +20,8 @@ export interface Entry {
   /** Why it has no key: `orderBy` threw. It is not handled, since nobody knows after what. */
   readonly keyError: { readonly error: unknown } | null;
 }
+
+const isAlone = (entry: Entry): boolean => entry.isAlone;
 
 /** What is known and under way of one partition, for as long as it is this consumer's. @internal */
 export class PartitionWork {
@@ -64,6 +67,7 @@ export class PartitionWork {
   /** The log begins anew. What was taken of the old one is finished, and counts for no position. */
   restart(): void {
     this.#offsets = new ContiguousOffsets();
+    this.committed = undefined;
   }
 
   /** Those that were taken before are passed over: a client may deliver again what it has no position for. */
@@ -79,6 +83,29 @@ export class PartitionWork {
       keyError = { error };
     }
     this.queue.add(key, { message, taken, attempts: 0, delay: 0, isAlone: keyError !== null, keyError });
+  }
+
+  /** Not of one that is closing: it took nothing of what lies before. */
+  passTo(offset: bigint): void {
+    if (!this.isClosing) this.#offsets.passTo(offset);
+  }
+
+  /** Those of a batch; one that must be alone is a batch for itself. */
+  takeTurns(batchSize: number): Turn<Entry>[] {
+    const turns: Turn<Entry>[] = [];
+    let count = 0;
+    while (count < batchSize) {
+      const turn = this.queue.take(batchSize - count, isAlone);
+      if (turn === undefined) break;
+      if (turn.items[0]!.isAlone) {
+        if (count === 0) turns.push(turn);
+        else this.queue.finish(turn, turn.items);
+        break;
+      }
+      turns.push(turn);
+      count += turn.items.length;
+    }
+    return turns;
   }
 
   done(entry: Entry): void {

@@ -6,11 +6,14 @@ import { partitionKey } from "./consumer-port.ts";
 import type { PlatformaticConsumerLike, PlatformaticFetchResponse, PlatformaticMetadata } from "./kafka-like.ts";
 import { PlatformaticCoordinator } from "./platformatic-coordinator.ts";
 import { said } from "./platformatic-failures.ts";
+import { PlatformaticPositions } from "./platformatic-positions.ts";
 import { messagesOf, nextOffset } from "./platformatic-records.ts";
 
 /** A partition that is assigned. */
 interface Cursor extends Assigned {
   offset: bigint;
+  /** Of the topic that `offset` is of: one that is made anew has another. */
+  topicId?: string;
   /** Its messages are being taken: it is not fetched. */
   isBusy: boolean;
 }
@@ -25,8 +28,6 @@ interface Settings {
 const maxWaitTime = 200;
 const maxBytesPerPartition = 1024 * 1024;
 const pauseAfterFailure = 250;
-const fromEarliest = -2n;
-const fromLatest = -1n;
 
 /**
  * Consumes with a `Consumer` of @platformatic/kafka: its group membership, its connections and its `fetch`, not its streams. Those
@@ -39,6 +40,7 @@ export class PlatformaticConsumer implements ConsumerPort {
   readonly #client: PlatformaticConsumerLike;
   readonly #settings: Settings;
   readonly #coordinator: PlatformaticCoordinator;
+  readonly #positions: PlatformaticPositions;
   #listener: ConsumerListener | null = null;
   #cursors = new Map<string, Cursor>();
   /** Nodes that a fetch is under way to. */
@@ -64,6 +66,7 @@ export class PlatformaticConsumer implements ConsumerPort {
     this.#client = client;
     this.#settings = settings;
     this.#coordinator = new PlatformaticCoordinator(client, settings.topics);
+    this.#positions = new PlatformaticPositions(client, settings.start);
   }
 
   async start(listener: ConsumerListener): Promise<void> {
@@ -138,6 +141,7 @@ export class PlatformaticConsumer implements ConsumerPort {
     // The client asks for it before each request to join, and waits for it: the one place where it can be held up.
     const protocolsMetadata = async (_: unknown, __: unknown, metadata: PlatformaticMetadata): Promise<Buffer> => {
       this.#partitions = partitionsOf(metadata);
+      this.#positions.begin(metadata);
       await this.#handOver();
       return Buffer.alloc(0);
     };
@@ -241,39 +245,11 @@ export class PlatformaticConsumer implements ConsumerPort {
       const why = `it was given partitions of ${others}, which it does not read: all of a group must read the same topics`;
       this.#listener?.onFailure(new FatalError(why), false);
     }
-    const cursors = await this.#untilDone(epoch, () => this.#cursorsOf(assigned));
-    if (cursors === undefined) return;
-    this.#cursors = new Map(cursors.map((cursor) => [partitionKey(cursor), cursor]));
-    this.#listener?.onAssigned(cursors);
+    const beginnings = await this.#untilDone(epoch, () => this.#positions.of(assigned));
+    if (beginnings === undefined) return;
+    this.#cursors = new Map(beginnings.map((one) => [partitionKey(one), { ...one, isBusy: false }]));
+    this.#listener?.onAssigned(beginnings);
     this.#fetchAll();
-  }
-
-  async #cursorsOf(assigned: { topic: string; partitions: number[] }[]): Promise<Cursor[]> {
-    if (assigned.length === 0) return [];
-    const committed = await this.#client.listCommittedOffsets({ topics: assigned });
-    const missing = assigned
-      .map(({ topic, partitions }) => ({
-        topic,
-        partitions: partitions.filter((partition) => !((committed.get(topic)?.[partition] ?? -1n) >= 0n)),
-      }))
-      .filter(({ partitions }) => partitions.length > 0);
-    const edges = await this.#edges(missing, this.#settings.start === "earliest" ? fromEarliest : fromLatest);
-    return assigned.flatMap(({ topic, partitions }) =>
-      partitions.map((partition) => {
-        const known = committed.get(topic)?.[partition] ?? -1n;
-        const offset = known >= 0n ? known : edges.get(topic)?.[partition];
-        if (offset === undefined) throw new Error(`the broker does not say where ${topic}/${partition} begins`);
-        // Whoever has it next would begin at another end, behind what this one has read and not done.
-        const first = known < 0n && this.#settings.start === "latest" ? offset : undefined;
-        return { topic, partition, offset, first, isBusy: false };
-      }),
-    );
-  }
-
-  async #edges(of: { topic: string; partitions: number[] }[], timestamp: bigint): Promise<Map<string, bigint[]>> {
-    if (of.length === 0) return new Map();
-    const partitions = Object.fromEntries(of.map(({ topic, partitions: numbers }) => [topic, numbers]));
-    return this.#client.listOffsets({ topics: of.map(({ topic }) => topic), partitions, timestamp });
   }
 
   /** Fetches what nobody fetches yet. */
@@ -288,6 +264,7 @@ export class PlatformaticConsumer implements ConsumerPort {
         const leader = topic?.partitions[cursor.partition]?.leader ?? -1;
         if (topic === undefined || leader < 0) throw new Error(`${partitionKey(cursor)} has no leader`);
         if (cursor.isBusy || this.#fetching.has(leader)) continue;
+        this.#checkTopic(cursor, topic.id);
         const wanted = byLeader.get(leader) ?? new Map<string, Cursor[]>();
         byLeader.set(leader, wanted);
         wanted.set(topic.id, [...(wanted.get(topic.id) ?? []), cursor]);
@@ -295,6 +272,15 @@ export class PlatformaticConsumer implements ConsumerPort {
       for (const [node, wanted] of byLeader) void this.#fetch(node, wanted, epoch);
       return true;
     });
+  }
+
+  /** Also where the new log is longer than the old one was, and the broker would go on in its middle. */
+  #checkTopic(cursor: Cursor, id: string): void {
+    if (cursor.topicId !== undefined && cursor.topicId !== id) {
+      this.#listener?.onRestart(cursor);
+      cursor.offset = 0n;
+    }
+    cursor.topicId = id;
   }
 
   async #fetch(node: number, wanted: ReadonlyMap<string, readonly Cursor[]>, epoch: number): Promise<void> {
@@ -336,7 +322,7 @@ export class PlatformaticConsumer implements ConsumerPort {
         const cursor = wanted.get(topicId)?.find(({ partition }) => partition === fetched.partitionIndex);
         const next = nextOffset(fetched.records);
         // A session of the broker may bring what was asked for before.
-        if (cursor === undefined || next === undefined || next <= cursor.offset) continue;
+        if (cursor?.topicId !== topicId || next === undefined || next <= cursor.offset) continue;
         const messages = messagesOf(cursor, fetched, cursor.offset);
         if (messages.length > 0) {
           cursor.isBusy = true;
@@ -347,6 +333,7 @@ export class PlatformaticConsumer implements ConsumerPort {
         }
         // After they were given: whatever fails before that, they are fetched again.
         cursor.offset = next;
+        this.#listener?.onPassed(cursor, next);
       }
     }
   }
@@ -358,13 +345,12 @@ export class PlatformaticConsumer implements ConsumerPort {
     if (!said(error, "OFFSET_OUT_OF_RANGE")) return;
     const epoch = this.#epoch;
     try {
-      const cursors = [...wanted.values()].flat();
-      const of = cursors.map(({ topic, partition }) => ({ topic, partitions: [partition] }));
-      for (const [index, cursor] of cursors.entries()) {
-        const first = (await this.#edges([of[index]!], fromEarliest)).get(cursor.topic)?.[cursor.partition];
-        const last = (await this.#edges([of[index]!], fromLatest)).get(cursor.topic)?.[cursor.partition];
-        if (epoch !== this.#epoch || first === undefined || last === undefined) return;
+      for (const cursor of [...wanted.values()].flat()) {
+        const range = await this.#positions.range(cursor);
+        if (epoch !== this.#epoch || range === undefined) return;
+        const { first, last } = range;
         if (cursor.offset > last) this.#listener?.onRestart(cursor);
+        else if (cursor.offset < first) this.#listener?.onSkipped(cursor, cursor.offset, first);
         if (cursor.offset < first || cursor.offset > last) cursor.offset = first;
       }
     } catch (failure) {

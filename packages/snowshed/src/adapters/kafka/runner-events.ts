@@ -39,6 +39,8 @@ export type ConsumerEvent =
   | { readonly type: "abandoned"; readonly messages: readonly ConsumedMessage[] }
   /** An event's own time is this many ms after now, or before that of its message. It is handled like any other. */
   | { readonly type: "clock-skew"; readonly message: ConsumedMessage; readonly skew: number }
+  /** What was between had not been read, and is gone: retention took it, or somebody deleted it. It goes on at `to`. */
+  | { readonly type: "skipped"; readonly partition: TopicPartition; readonly from: bigint; readonly to: bigint }
   | { readonly type: "commit-failed"; readonly error: unknown }
   /** The client failed; it is asked again, unless it `isFinal`. */
   | { readonly type: "client-failed"; readonly error: unknown; readonly isFinal: boolean };
@@ -70,6 +72,8 @@ export interface ConsumerCounts {
   readonly commits: number;
   readonly failedCommits: number;
   readonly rebalances: number;
+  /** Offsets that were gone before they were read: so many messages are lost at most. */
+  readonly skipped: number;
 }
 
 /** One partition of a `ConsumerRunner`, as it is now. */

@@ -1,5 +1,5 @@
 // Bad luck of a consumer, each kind for itself: what the client, the broker, the store or the handler does at the worst moment.
-import { Admin, Consumer, Producer } from "@platformatic/kafka";
+import { Admin, Consumer } from "@platformatic/kafka";
 import { ConsumerRunner, deduplicated } from "snowshed/kafka";
 import type { ConsumedMessage, ConsumerEvent, ConsumerRunnerOptions } from "snowshed/kafka";
 import type { PostgresDeduplicationOptions } from "snowshed/postgres";
@@ -187,42 +187,6 @@ test("a group that begins at the end loses nothing of what its first member has 
   expect(rest).toEqual(["0", "1"]);
 }, 60_000);
 
-test("what a transaction wrote that was aborted comes to no handler, and its offsets hold nothing up", async () => {
-  const topic = await topicOf(1);
-  const base = { bootstrapBrokers: cluster().bootstrap, retryDelay: 100, idempotent: true };
-  const client = new Producer({ ...base, clientId: "transactions", transactionalId: topic });
-  after(() => client.close(true));
-  // A cluster that has just begun makes the topic of all transactions first, and has no coordinator until then.
-  const begin = async (failures = 0): ReturnType<typeof client.beginTransaction> => {
-    try {
-      return await client.beginTransaction();
-    } catch (error) {
-      if (failures === 20) throw error;
-      return begin(failures + 1);
-    }
-  };
-  const transact = async (end: "commit" | "abort", ...values: string[]): Promise<void> => {
-    const transaction = await begin();
-    for (const value of values) {
-      const message = { topic, key: Buffer.from("a"), value: Buffer.from(value) };
-      await transaction.send({ messages: [message] });
-    }
-    await transaction[end]();
-  };
-  await transact("abort", "x", "x");
-  await transact("commit", "0", "1");
-  await transact("abort", "x", "x", "x");
-  await transact("commit", "2");
-  await transact("abort", "x");
-  await transact("commit", "3");
-  const seen: string[] = [];
-  const { runner } = await runnerOf({ topics: [topic], handler: (message) => seen.push(text(message)) });
-  await until(() => seen.at(-1) === "3", "the last came");
-  expect(seen).toEqual(["0", "1", "2", "3"]);
-  // Each end of a transaction takes an offset.
-  await until(() => runner.inspect().partitions[0]?.committed === 15n, "all is committed");
-}, 60_000);
-
 test("partitions that are added are read, and nobody is disturbed who has work", async () => {
   const topic = await topicOf(1);
   const producer = await producerOf();
@@ -249,23 +213,6 @@ test("partitions that are added are read, and nobody is disturbed who has work",
   await until(() => seen.length === 8, "those of each came");
   expect(seen.slice(5).toSorted()).toEqual(["p0", "p1", "p2"]);
   expect(events).toEqual(["assigned", "revoked", "assigned"]);
-}, 60_000);
-
-test("a topic that is made anew is read from its beginning", async () => {
-  const topic = await topicOf(1);
-  const producer = await producerOf();
-  const admin = await adminOf();
-  const seen: string[] = [];
-  const { runner } = await runnerOf({ topics: [topic], handler: (message) => seen.push(text(message)) });
-  await producer.send(mintAll(producer, topic, 20, 5));
-  await until(() => runner.inspect().partitions[0]?.committed === 20n, "all is committed");
-  await admin.deleteTopics({ topics: [topic] });
-  await cluster().createTopic(topic, 1);
-  const other = await producerOf();
-  await other.send(mintAll(other, topic, 5, 5));
-  await until(() => seen.length >= 25, "those of the new one came");
-  expect(seen.slice(20).toSorted()).toEqual(["0", "1", "2", "3", "4"]);
-  await until(() => runner.inspect().partitions[0]?.committed === 5n, "its position is that of the new one");
 }, 60_000);
 
 test("a message that another delivery is at is not given up, however long that takes", async () => {
