@@ -9,12 +9,13 @@ import { sarifReport } from "../../src/gate/report/sarif.ts";
 import { temporaryFolder } from "../support/folders.ts";
 import { base, exception, findings, reportOf } from "../support/gate-report.ts";
 import { run } from "../support/memory-io.ts";
-import { checkJunit, sarifCheck } from "../support/report-schemas.ts";
+import { junitCheck, sarifCheck } from "../support/report-schemas.ts";
 
 let sarifProblems: (document: unknown) => readonly string[];
+let checkJunit: (documents: readonly string[]) => Promise<void>;
 
 beforeAll(async () => {
-  sarifProblems = await sarifCheck();
+  [sarifProblems, checkJunit] = await Promise.all([sarifCheck(), junitCheck()]);
 }, 300_000);
 
 const sarifOf = (report: GateReport): unknown => JSON.parse(sarifReport(report)) as unknown;
