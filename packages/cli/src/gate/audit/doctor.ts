@@ -1,6 +1,6 @@
 import process from "node:process";
 import type { DoctorCheck } from "../doctor-check.ts";
-import { installedKafka } from "./live/kafka.ts";
+import { loadKafkajs } from "../load-kafkajs.ts";
 
 /** What this stage can use. */
 export const auditDoctor: readonly DoctorCheck[] = [
@@ -19,7 +19,7 @@ export const auditDoctor: readonly DoctorCheck[] = [
     stage: "audit",
     neededFor: "--live: the settings of Kafka brokers",
     look: async () => ({
-      found: (await installedKafka("127.0.0.1:9092", 1000)) === undefined ? null : "installed",
+      found: (await loadKafkajs(process.cwd())) === null ? null : "installed",
       hint: "npm install kafkajs",
     }),
   },

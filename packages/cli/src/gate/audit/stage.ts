@@ -33,7 +33,7 @@ async function runAudit({
   if (live) {
     await say("asking the running servers and this machine");
     const { askAll } = await import("./live/ask.ts");
-    const asked = await askAll(config, { env, signal });
+    const asked = await askAll(config, { env, signal, folder: source.folder });
     answers = asked.facts;
     notes.push(...asked.notes);
   }

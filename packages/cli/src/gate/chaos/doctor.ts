@@ -1,5 +1,5 @@
 import process from "node:process";
-import { loadKafkajs } from "./probes/kafka.ts";
+import { loadKafkajs } from "../load-kafkajs.ts";
 import { findProgram } from "./run-program.ts";
 import { hasNetem } from "./engines/tc.ts";
 

@@ -11,7 +11,7 @@ import { startRedis } from "../../../../snowshed/test/support/redis.ts";
 import { askAll } from "../../../src/gate/audit/live/ask.ts";
 import { askEtcd } from "../../../src/gate/audit/live/etcd.ts";
 import type { KafkaClient } from "../../../src/gate/audit/live/kafka.ts";
-import { askKafka } from "../../../src/gate/audit/live/kafka.ts";
+import { askKafka, installedKafka } from "../../../src/gate/audit/live/kafka.ts";
 import { askKernel } from "../../../src/gate/audit/live/kernel.ts";
 import { askRedis } from "../../../src/gate/audit/live/redis.ts";
 import { parseConfig } from "../../../src/gate/config/load.ts";
@@ -108,7 +108,10 @@ test("a web server in the place of etcd is no etcd, and an address that cannot b
   expect(notes[0]?.message).toContain("nothing of etcd");
   const { config } = parseConfig("version: 1\n", "snowshed.yaml");
   const redis = { max: 4, perProcess: 1, processes: 4, servers: ["redis://:100%zz@127.0.0.1:1"] };
-  const asked = await askAll({ ...config, connections: { redis } }, { env: {}, signal: options.signal, sampleMs: 1 });
+  const asked = await askAll(
+    { ...config, connections: { redis } },
+    { env: {}, signal: options.signal, sampleMs: 1, folder: "/" },
+  );
   const said = asked.notes.filter(({ kind }) => kind === "failed").map(({ message }) => message);
   expect(said.join()).toMatch(/^connections\.redis\.servers\.0 could not be asked: it is no address/);
   expect(said.join()).not.toContain("zz");
@@ -147,7 +150,7 @@ test("a note names the place of its server, also behind one whose variable is no
   const redis = { max: 4, perProcess: 1, processes: 4, servers: ["redis://${NOT_SET}:1", "redis://:%zz@127.0.0.1:1"] };
   const { notes } = await askAll(
     { ...config, connections: { redis } },
-    { env: {}, signal: options.signal, sampleMs: 1 },
+    { env: {}, signal: options.signal, sampleMs: 1, folder: "/" },
   );
   const failed = notes.filter(({ kind }) => kind === "failed").map(({ message }) => message.split(" ")[0]);
   expect(failed).toEqual(["connections.redis.servers.0", "connections.redis.servers.1"]);
@@ -158,7 +161,7 @@ test("a server that does not answer, or a variable that is not set, leaves the a
   const servers = ["redis://:${NOT_SET}@127.0.0.1:1", "redis://127.0.0.1:1"];
   const { config } = parseConfig("version: 1\n", "snowshed.yaml");
   const asked = { ...config, connections: { redis: { ...connection, servers }, x: connection } };
-  const { notes } = await askAll(asked, { env: {}, signal: options.signal, sampleMs: 1 });
+  const { notes } = await askAll(asked, { env: {}, signal: options.signal, sampleMs: 1, folder: "/" });
   const failed = notes.filter(({ kind }) => kind === "failed").map(({ message }) => message);
   expect(failed).toHaveLength(2);
   expect(failed.join()).toMatch(/NOT_SET is not set/);
@@ -238,8 +241,22 @@ describe("Kafka", () => {
   test("without a client, or without an answer, it is a failed note", async () => {
     const none = await askKafka(["a:9092"], options, () => Promise.resolve(undefined));
     expect(none.notes[0]?.message).toContain("kafkajs is not installed");
-    const { notes } = await askKafka(["127.0.0.1:1"], { ...options, timeoutMs: 200 });
+    const { notes } = await askKafka(["127.0.0.1:1"], { ...options, timeoutMs: 200 }, installedKafka("/"));
     expect(notes).toMatchObject([{ kind: "failed" }]);
+  });
+
+  test("the client beside the configuration is used, wherever the command line is installed", async () => {
+    const folder = temporaryFolder();
+    const place = path.join(folder, "node_modules", "kafkajs");
+    mkdirSync(place, { recursive: true });
+    const text = `exports.logLevel = { NOTHING: 0 };
+      exports.Kafka = class { constructor() { throw new Error("this one"); } };`;
+    writeFileSync(path.join(place, "index.js"), text);
+    const kafka = { max: 4, perProcess: 1, processes: 4, servers: ["127.0.0.1:1"] };
+    writeFileSync(path.join(folder, "snowshed.yaml"), JSON.stringify({ version: 1, connections: { kafka } }));
+    const argv = ["gate", "audit", "--live", "-c", path.join(folder, "snowshed.yaml"), "-o", "json"];
+    const { code, stdout } = await run(argv);
+    expect([code, stdout]).toEqual([3, expect.stringContaining("could not be asked: this one")]);
   });
 });
 

@@ -3,8 +3,7 @@ import type { Fact } from "../../facts.ts";
 import type { StageNote } from "../../run.ts";
 import { kindOf } from "../uses.ts";
 import { askEtcd } from "./etcd.ts";
-import type { KafkaFactory } from "./kafka.ts";
-import { askKafka, isHostAndPort } from "./kafka.ts";
+import { askKafka, installedKafka, isHostAndPort } from "./kafka.ts";
 import { askKernel } from "./kernel.ts";
 import type { LiveReading } from "./live-facts.ts";
 import { notAsked } from "./live-facts.ts";
@@ -17,13 +16,14 @@ export interface AskAllOptions {
   readonly timeoutMs?: number;
   /** Between the two readings of the kernel's counters; default 1 s. */
   readonly sampleMs?: number;
-  readonly kafka?: KafkaFactory;
+  /** Where a client for Kafka is looked for first: the folder of the configuration. */
+  readonly folder: string;
 }
 
 /** Asks this machine and all servers of `connections.*.servers`, at once. One that does not answer is a note, and the others count. */
 export async function askAll(
   config: Config,
-  { env, signal, timeoutMs = 5000, sampleMs = 1000, kafka }: AskAllOptions,
+  { env, signal, timeoutMs = 5000, sampleMs = 1000, folder }: AskAllOptions,
 ): Promise<{ readonly facts: readonly Fact[]; readonly notes: readonly StageNote[] }> {
   const readings: Promise<LiveReading>[] = [
     askKernel({ sampleMs, signal, settings: Object.keys(config.kernel.expect ?? {}) }),
@@ -52,7 +52,7 @@ export async function askAll(
       else if (kind === "redis") readings.push(askRedis(address, options));
       else if (kind === "etcd") readings.push(askEtcd(address, options));
     }
-    if (brokers.length > 0) readings.push(askKafka(brokers, { path, timeoutMs, signal }, kafka));
+    if (brokers.length > 0) readings.push(askKafka(brokers, { path, timeoutMs, signal }, installedKafka(folder)));
     if (kind === undefined) {
       const message = `connections.${name}: it is not known what to ask; say kind: redis, kafka or etcd`;
       notes.push({ kind: "skipped", rule: null, message });

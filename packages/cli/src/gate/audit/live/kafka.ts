@@ -1,3 +1,4 @@
+import { loadKafkajs } from "../../load-kafkajs.ts";
 import type { LiveReading } from "./live-facts.ts";
 import { liveFacts, notAsked } from "./live-facts.ts";
 import type { AskOptions } from "./redis.ts";
@@ -28,28 +29,20 @@ export interface KafkaClient {
 /** Makes a client of a package that may not be there; undefined then. */
 export type KafkaFactory = (address: string, timeoutMs: number) => Promise<KafkaClient | undefined>;
 
-/** kafkajs, if it is installed beside the command line. */
-export const installedKafka: KafkaFactory = async (address, timeoutMs) => {
-  // In a variable, so that nobody takes it for a dependency.
-  const name = "kafkajs";
-  const found = (await import(name).catch(() => undefined)) as
-    | ({ default?: KafkaPackage } & Partial<KafkaPackage>)
-    | undefined;
-  const kafkajs = found?.Kafka === undefined ? found?.default : (found as KafkaPackage);
-  if (kafkajs === undefined) return undefined;
-  return new kafkajs.Kafka({
-    clientId: "snowshed-gate-audit",
-    brokers: [address],
-    connectionTimeout: timeoutMs,
-    requestTimeout: timeoutMs,
-    retry: { retries: 1 },
-    logLevel: kafkajs.logLevel.NOTHING,
-  });
-};
-
-interface KafkaPackage {
-  readonly Kafka: new (options: object) => KafkaClient;
-  readonly logLevel: { readonly NOTHING: number };
+/** kafkajs, if it is installed beside the configuration or the command line. */
+export function installedKafka(folder: string): KafkaFactory {
+  return async (address, timeoutMs) => {
+    const kafkajs = await loadKafkajs<KafkaClient>(folder);
+    if (kafkajs === null) return undefined;
+    return new kafkajs.Kafka({
+      clientId: "snowshed-gate-audit",
+      brokers: [address],
+      connectionTimeout: timeoutMs,
+      requestTimeout: timeoutMs,
+      retry: { retries: 1 },
+      logLevel: kafkajs.logLevel.NOTHING,
+    });
+  };
 }
 
 const brokerResource = 4;
@@ -61,14 +54,16 @@ const brokerResource = 4;
 export async function askKafka(
   addresses: readonly string[],
   options: AskOptions,
-  create: KafkaFactory = installedKafka,
+  create: KafkaFactory,
 ): Promise<LiveReading> {
-  const clients = await Promise.all(addresses.map((address) => create(address, options.timeoutMs)));
-  const admins = clients.flatMap((client) => (client === undefined ? [] : [client.admin()]));
-  if (admins.length < addresses.length) {
-    return notAsked(`kafka ${addresses.join(", ")}`, "kafkajs is not installed (npm install kafkajs)");
-  }
+  const server = `kafka ${addresses.join(", ")}`;
+  const admins: KafkaAdmin[] = [];
   try {
+    for (const address of addresses) {
+      const client = await create(address, options.timeoutMs);
+      if (client === undefined) return notAsked(server, "kafkajs is not installed (npm install kafkajs)");
+      admins.push(client.admin());
+    }
     const clusters = await Promise.all(admins.map((admin, index) => askCluster(admin, addresses[index]!, options)));
     // Several addresses lead to the same ones. A copy of a cluster has its id, too.
     const places = new Map<string, BrokerPlace>();
@@ -79,6 +74,8 @@ export async function askKafka(
     const answers = await Promise.all([...places.values()].map((place) => askBroker(place, options)));
     const readings = [...clusters, ...answers];
     return { facts: readings.flatMap(({ facts }) => facts), notes: readings.flatMap(({ notes }) => notes) };
+  } catch (error) {
+    return notAsked(server, error);
   } finally {
     // One that hangs must not keep the others' answers back.
     for (const admin of admins) void admin.disconnect().catch(() => {});

@@ -1,7 +1,5 @@
-import { createRequire } from "node:module";
-import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
+import { loadKafkajs } from "../../load-kafkajs.ts";
 import { ChaosRefusal } from "../targets.ts";
 import { probeFields } from "./fields.ts";
 import type { Confirmed, LogEnds, PartitionProgress } from "./partition-progress.ts";
@@ -24,26 +22,8 @@ interface TopicOffsets {
   readonly partitions: readonly Confirmed[];
 }
 
-interface Kafkajs {
-  readonly Kafka: new (options: object) => { admin(options: object): Admin };
-  readonly logLevel: { readonly NOTHING: number };
-}
-
-/** The client is the user's: the gate itself depends on none. */
-export async function loadKafkajs(folder: string): Promise<Kafkajs | null> {
-  try {
-    const file = createRequire(path.join(folder, "snowshed.yaml")).resolve("kafkajs");
-    return moduleOf(await import(pathToFileURL(file).href));
-  } catch {
-    // Not beside the configuration: perhaps beside this program.
-  }
-  const name = "kafkajs";
-  return import(name).then(moduleOf, () => null);
-}
-
-function moduleOf(loaded: unknown): Kafkajs {
-  const { default: inner } = loaded as { readonly default?: Kafkajs };
-  return inner ?? (loaded as Kafkajs);
+interface Client {
+  admin(options: object): Admin;
 }
 
 interface Group {
@@ -73,7 +53,7 @@ function groupOf(config: Readonly<Record<string, unknown>>, { folder }: ProbeCon
   };
   const connected = async (): Promise<Admin> => {
     if (admin !== null) return admin;
-    const kafkajs = await loadKafkajs(folder);
+    const kafkajs = await loadKafkajs<Client>(folder);
     if (kafkajs === null) throw new Error("kafkajs is not installed: npm install kafkajs");
     const kafka = new kafkajs.Kafka({
       brokers,
