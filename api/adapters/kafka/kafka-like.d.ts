@@ -110,6 +110,8 @@ export interface PlatformaticConsumerLike {
     leaveGroup(): Promise<void>;
     metadata(options: {
         topics?: string[];
+        forceUpdate?: boolean;
+        retries?: number;
     }): Promise<PlatformaticMetadata>;
     clearMetadata(): void;
     fetch(options: {

@@ -107,7 +107,7 @@ export interface PlatformaticConsumerLike {
     sessionTimeout?: number;
   }): Promise<string>;
   leaveGroup(): Promise<void>;
-  metadata(options: { topics?: string[] }): Promise<PlatformaticMetadata>;
+  metadata(options: { topics?: string[]; forceUpdate?: boolean; retries?: number }): Promise<PlatformaticMetadata>;
   clearMetadata(): void;
   fetch(options: {
     node: number;

@@ -8,6 +8,7 @@ import { PlatformaticCoordinator } from "./platformatic-coordinator.ts";
 import { said } from "./platformatic-failures.ts";
 import { PlatformaticPositions } from "./platformatic-positions.ts";
 import { messagesOf, nextOffset } from "./platformatic-records.ts";
+import { partitionsOf, PlatformaticTopics } from "./platformatic-topics.ts";
 
 /** A partition that is assigned. */
 interface Cursor extends Assigned {
@@ -41,6 +42,7 @@ export class PlatformaticConsumer implements ConsumerPort {
   readonly #settings: Settings;
   readonly #coordinator: PlatformaticCoordinator;
   readonly #positions: PlatformaticPositions;
+  readonly #topics: PlatformaticTopics;
   #listener: ConsumerListener | null = null;
   #cursors = new Map<string, Cursor>();
   /** Nodes that a fetch is under way to. */
@@ -65,7 +67,8 @@ export class PlatformaticConsumer implements ConsumerPort {
   constructor(client: PlatformaticConsumerLike, settings: Settings) {
     this.#client = client;
     this.#settings = settings;
-    this.#coordinator = new PlatformaticCoordinator(client, settings.topics);
+    this.#topics = new PlatformaticTopics(client, settings.topics, settings.clock);
+    this.#coordinator = new PlatformaticCoordinator(client, this.#topics.present);
     this.#positions = new PlatformaticPositions(client, settings.start);
   }
 
@@ -78,7 +81,7 @@ export class PlatformaticConsumer implements ConsumerPort {
     client.on("consumer:heartbeat:end", this.#onHeartbeat);
     client.on("consumer:heartbeat:error", this.#onHeartbeatError);
     client.on("error", this.#onError);
-    for (const topic of this.#settings.topics) client.topics.track(topic);
+    this.#topics.track(this.#onTopic);
     try {
       await this.#coordinator.findAnew();
       await this.#join();
@@ -93,7 +96,11 @@ export class PlatformaticConsumer implements ConsumerPort {
   }
 
   async commit(positions: readonly Position[], context: Context): Promise<void> {
-    const offsets = positions.map(({ topic, partition, offset }) => ({ topic, partition, offset, leaderEpoch: -1 }));
+    // Of one that is gone nothing can be committed, and all others with it.
+    const offsets = positions
+      .filter(({ topic }) => this.#topics.present.includes(topic))
+      .map(({ topic, partition, offset }) => ({ topic, partition, offset, leaderEpoch: -1 }));
+    if (offsets.length === 0) return;
     this.#commits.add(offsets);
     const stop = context.onAbort(() => {
       // The client would send it again, behind what is committed later.
@@ -131,9 +138,9 @@ export class PlatformaticConsumer implements ConsumerPort {
     client.removeListener("consumer:heartbeat:error", this.#onHeartbeatError);
     client.removeListener("error", this.#onError);
     try {
-      await client.leaveGroup();
+      await this.#topics.ask(() => client.leaveGroup());
     } finally {
-      for (const topic of this.#settings.topics) client.topics.untrack(topic);
+      this.#topics.untrack();
     }
   }
 
@@ -168,13 +175,13 @@ export class PlatformaticConsumer implements ConsumerPort {
     this.#isRebalancing = true;
   };
 
-  /** Partitions that were added since are nobody's until the leader joins again; the client takes no notice of them. */
+  /** What was added since is nobody's until the leader joins again; the client takes no notice of it. */
   readonly #onHeartbeat = (): void => {
     const epoch = this.#epoch;
     if (!this.#isLeader || this.#isRejoining) return;
-    void this.#client.metadata({ topics: [...this.#settings.topics] }).then(
+    void this.#topics.metadata().then(
       (metadata) => {
-        if (epoch !== this.#epoch || partitionsOf(metadata) <= this.#partitions) return;
+        if (epoch !== this.#epoch || partitionsOf(metadata) === this.#partitions) return;
         this.#isRebalancing = true;
         void this.#rejoin();
       },
@@ -182,8 +189,16 @@ export class PlatformaticConsumer implements ConsumerPort {
     );
   };
 
-  readonly #onHeartbeatError = (): void => {
-    void this.#coordinator.findAnew();
+  readonly #onHeartbeatError = ({ error }: { readonly error?: unknown }): void => {
+    void this.#topics.check(error).then(() => this.#coordinator.findAnew());
+  };
+
+  readonly #onTopic = (gone: string | null, error: unknown): void => {
+    if (gone === null) this.#fetchAll();
+    else {
+      this.#positions.forget(gone);
+      this.#listener?.onFailure(error, false);
+    }
   };
 
   readonly #onJoin = ({ isLeader }: { readonly isLeader: boolean }): void => {
@@ -225,6 +240,7 @@ export class PlatformaticConsumer implements ConsumerPort {
       } catch (error) {
         this.#listener?.onFailure(error, false);
         this.#wantsToJoin = true;
+        await this.#topics.check(error);
         await this.#coordinator.findAnew();
         await this.#pause();
       } finally {
@@ -256,15 +272,17 @@ export class PlatformaticConsumer implements ConsumerPort {
   #fetchAll(): void {
     const epoch = this.#epoch;
     void this.#untilDone(epoch, async () => {
-      const { topics } = await this.#client.metadata({ topics: [...this.#settings.topics] });
+      const { topics } = await this.#topics.metadata();
       if (epoch !== this.#epoch) return true;
       const byLeader = new Map<number, Map<string, Cursor[]>>();
       for (const cursor of this.#cursors.values()) {
         const topic = topics.get(cursor.topic);
-        const leader = topic?.partitions[cursor.partition]?.leader ?? -1;
-        if (topic === undefined || leader < 0) throw new Error(`${partitionKey(cursor)} has no leader`);
-        if (cursor.isBusy || this.#fetching.has(leader)) continue;
+        // Given back when the group's leader sees that it is gone.
+        if (topic === undefined) continue;
         this.#checkTopic(cursor, topic.id);
+        const leader = topic.partitions[cursor.partition]?.leader ?? -1;
+        if (leader < 0) throw new Error(`${partitionKey(cursor)} has no leader`);
+        if (cursor.isBusy || this.#fetching.has(leader)) continue;
         const wanted = byLeader.get(leader) ?? new Map<string, Cursor[]>();
         byLeader.set(leader, wanted);
         wanted.set(topic.id, [...(wanted.get(topic.id) ?? []), cursor]);
@@ -379,8 +397,4 @@ export class PlatformaticConsumer implements ConsumerPort {
       this.#settings.clock.setTimeout(resolve, pauseAfterFailure);
     });
   }
-}
-
-function partitionsOf({ topics }: PlatformaticMetadata): number {
-  return [...topics.values()].reduce((sum, topic) => sum + (topic?.partitions.length ?? 0), 0);
 }

@@ -20,7 +20,7 @@ export class PlatformaticPositions {
   readonly #client: PlatformaticConsumerLike;
   readonly #start: "earliest" | "latest";
   /** How many partitions the topics had when it began. */
-  #known: ReadonlyMap<string, number> | null = null;
+  #known: Map<string, number> | null = null;
 
   constructor(client: PlatformaticConsumerLike, start: "earliest" | "latest") {
     this.#client = client;
@@ -30,6 +30,11 @@ export class PlatformaticPositions {
   /** The first time counts: partitions that come later were empty then, and all that is in them is news. */
   begin({ topics }: PlatformaticMetadata): void {
     this.#known ??= new Map([...topics].map(([topic, of]) => [topic, of?.partitions.length ?? 0]));
+  }
+
+  /** It is not there any more: one of its name that comes later is news from its first message. */
+  forget(topic: string): void {
+    this.#known?.set(topic, 0);
   }
 
   /** Where the group has come to, or where it has to begin. */

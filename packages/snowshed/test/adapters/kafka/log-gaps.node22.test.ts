@@ -262,3 +262,38 @@ test("a partition that is added is read from its first message, also by a group 
   await until(() => seen.length === 1, "what was written before came");
   expect(seen).toEqual(["added"]);
 }, 60_000);
+
+test("a topic that is gone holds up no other; when it is there again, smaller, it is read", async () => {
+  const [topic, other] = [await topicOf(2), await topicOf(1)];
+  const producer = await producerOf();
+  const admin = adminOf();
+  const seen: string[] = [];
+  const handler = (message: ConsumedMessage): unknown => seen.push(`${message.topic} ${text(message)}`);
+  const { runner, events } = await runnerOf({ topics: [topic, other], handler });
+  const committed = (name: string): bigint =>
+    runner
+      .inspect()
+      .partitions.filter((each) => each.topic === name)
+      .reduce((sum, { committed: offset = 0n }) => sum + offset, 0n);
+  await producer.send([...mintAll(producer, topic, 10, 5), ...mintAll(producer, other, 10, 5)]);
+  await until(() => committed(topic) === 10n && committed(other) === 10n, "all is committed");
+  await admin.deleteTopics({ topics: [topic] });
+  const isGone = ({ type, error }: { readonly type: string; readonly error?: unknown }): boolean =>
+    type === "client-failed" && error instanceof Error && error.message === `Unknown topic ${topic}.`;
+  await until(() => events.some(isGone), "it says which one is gone");
+  await producer.send(mintAll(producer, other, 5, 5));
+  await until(() => seen.length === 25, "those of the other came");
+  await until(
+    () => runner.inspect().partitions.every((each) => each.topic === other),
+    "nobody has the one that is gone",
+  );
+  await cluster().createTopic(topic, 1);
+  const fresh = await producerOf();
+  await eventually(() => fresh.send(mintAll(fresh, topic, 3, 1)));
+  await until(() => seen.length === 28, "those of the new one came");
+  expect(seen.slice(25)).toEqual([`${topic} 0`, `${topic} 1`, `${topic} 2`]);
+  // Gone once more, and to be left at the same time.
+  await admin.deleteTopics({ topics: [topic] });
+  await runner.stop();
+  expect(runner.inspect()).toMatchObject({ state: "stopped", counts: { skipped: 0 } });
+}, 60_000);
