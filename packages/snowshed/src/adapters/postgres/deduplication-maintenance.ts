@@ -52,7 +52,7 @@ export class DeduplicationMaintenance {
         report.created += Number(created);
         report.dropped += Number(dropped);
         report.deleted += Number(deleted);
-        if (Number(deleted) < deletedAtOnce) break;
+        if (Number(created) === 0 && Number(deleted) < deletedAtOnce) break;
       }
       this.failure = undefined;
       this.#due = clock.now() + maintainEvery;

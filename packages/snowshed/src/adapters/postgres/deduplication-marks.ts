@@ -6,6 +6,8 @@ import { noTime } from "./deduplication-schema.ts";
 
 /** @internal */
 export interface MarkStatements {
+  /** First of all in a transaction that sees only what was there when it began. */
+  readonly lock: string;
   readonly claim: string;
   readonly remove: string;
 }
@@ -13,7 +15,9 @@ export interface MarkStatements {
 /** @internal */
 export function markStatements({ table, claim }: DeduplicationNames): MarkStatements {
   return {
-    claim: `SELECT fresh, horizon FROM ${claim}($1, $2, $3, $4, $5)`,
+    lock: `LOCK TABLE ONLY ${table} IN ROW EXCLUSIVE MODE`,
+    // As text: what clients make of eight bytes differs.
+    claim: `SELECT fresh, horizon::text AS horizon FROM ${claim}($1, $2, $3, $4, $5)`,
     remove: `DELETE FROM ${table} USING unnest($2::bigint[], $3::text[]) AS e (at, key)
 WHERE consumer = $1 AND event_time = e.at AND ${table}.key = e.key`,
   };
@@ -30,8 +34,8 @@ interface Mark {
 export interface ClaimRow {
   /** Places in what was given, from 1, with commas; null: all. */
   readonly fresh: string | null;
-  /** Unix time in milliseconds; null if all are fresh. */
-  readonly horizon: string | number | bigint | null;
+  /** Unix time in milliseconds. */
+  readonly horizon: string;
 }
 
 /** What a claim said. @internal */

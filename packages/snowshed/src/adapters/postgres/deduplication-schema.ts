@@ -55,8 +55,7 @@ export function deduplicationNames({
 export function deduplicationSchema(options: DeduplicationSchemaOptions = {}): string {
   const names = deduplicationNames(options);
   const { schema = "public", table = "snowshed_deduplication" } = options;
-  // By the time of the transaction: what one statement has passed over as too old, the next must call so.
-  const remembered = `SELECT greatest(dropped_before, (extract(epoch FROM now()) * 1000)::bigint - retention_ms) FROM ${names.horizon}`;
+  const restIndex = `${table}_rest_seen`;
   return `-- Which events had their effect. One partition for each day of event time; what belongs to none of them is in _rest.
 BEGIN;
 -- Two at once would both find that a table is not there.
@@ -71,7 +70,14 @@ CREATE TABLE IF NOT EXISTS ${names.table} (
   PRIMARY KEY (event_time, consumer, key)
 ) PARTITION BY RANGE (event_time);
 CREATE TABLE IF NOT EXISTS ${names.rest} PARTITION OF ${names.table} DEFAULT;
-CREATE INDEX IF NOT EXISTS ${quotedName(`${table}_rest_seen`)} ON ${names.rest} (first_seen);
+DO $index$
+BEGIN
+  -- IF NOT EXISTS would wait until nobody writes there, and keep others from it meanwhile.
+  IF to_regclass(${quotedText(`${quotedName(schema)}.${quotedName(restIndex)}`)}) IS NULL THEN
+    CREATE INDEX ${quotedName(restIndex)} ON ${names.rest} (first_seen);
+  END IF;
+END;
+$index$;
 
 -- Partitions of days before this time have been dropped: whether an event of then had its effect is not known any more.
 CREATE TABLE IF NOT EXISTS ${names.horizon} (
@@ -89,15 +95,17 @@ CREATE OR REPLACE FUNCTION ${names.claim}(for_consumer text, times bigint[], key
 DECLARE
   marked integer;
 BEGIN
+  -- Whoever drops a partition holds what this waits for: so the horizon is the one of then, and what is younger is all there
+  -- until this transaction ends. One that sees only what was there when it began has waited before it began.
+  LOCK TABLE ONLY ${names.table} IN ROW EXCLUSIVE MODE;
+  SELECT greatest(dropped_before, (extract(epoch FROM now()) * 1000)::bigint - retention_ms) INTO STRICT horizon FROM ${names.horizon};
   IF NOT expects_duplicates THEN
     BEGIN
-      -- Whoever drops a partition holds the lock that this one waits for before it looks: so the horizon is the one of then.
       INSERT INTO ${names.table} (consumer, event_time, key)
       SELECT for_consumer, e.at, e.key FROM unnest(times, keys) AS e (at, key)
-      WHERE e.at >= (${remembered}) OR e.at = ${noTime};
+      WHERE e.at >= horizon OR e.at = ${noTime};
       GET DIAGNOSTICS marked = ROW_COUNT;
       IF marked < cardinality(keys) THEN
-        ${remembered} INTO STRICT horizon;
         SELECT coalesce(string_agg(e.place::text, ','), '') INTO fresh
         FROM unnest(times) WITH ORDINALITY AS e (at, place) WHERE e.at >= horizon OR e.at = ${noTime};
       END IF;
@@ -109,17 +117,17 @@ BEGIN
   WITH marks AS (
     INSERT INTO ${names.table} (consumer, event_time, key)
     SELECT for_consumer, e.at, e.key FROM unnest(times, keys) AS e (at, key)
-    WHERE e.at >= (${remembered}) OR e.at = ${noTime}
+    WHERE e.at >= horizon OR e.at = ${noTime}
     ON CONFLICT DO NOTHING RETURNING event_time, key
   )
   SELECT coalesce(string_agg(e.place::text, ','), '') INTO fresh
   FROM unnest(times, keys) WITH ORDINALITY AS e (at, key, place) JOIN marks AS m ON m.event_time = e.at AND m.key = e.key;
-  ${remembered} INTO STRICT horizon;
 END;
 $claim$;
 
 -- Makes the partitions of today and of days_ahead days, and those of days that have rows in _rest; drops those that ended a
--- day more than retention_ms ago, and deletes what is as old in _rest. With NULL for retention_ms nothing ends.
+-- day more than retention_ms ago, and deletes what is as old in _rest, at a call that has none to make. With NULL for
+-- retention_ms nothing ends.
 CREATE OR REPLACE FUNCTION ${names.maintain}(retention_ms bigint, days_ahead integer)
 RETURNS TABLE (created integer, dropped integer, deleted bigint) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $maintain$
@@ -162,7 +170,8 @@ BEGIN
     created := created + 1;
   END LOOP;
 
-  IF retention_ms IS NOT NULL THEN
+  -- Who claims an event has the table before it comes to _rest. We have _rest now, and would wait for the table.
+  IF retention_ms IS NOT NULL AND created = 0 THEN
     FOR name IN
       SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
       WHERE i.inhparent = ${quotedText(names.table)}::regclass AND c.relname ~ '_[0-9]{8}$'

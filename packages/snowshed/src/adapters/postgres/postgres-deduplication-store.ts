@@ -260,7 +260,9 @@ export class PostgresDeduplicationStore implements DeduplicationStore<PostgresTr
     const scope: CancelContext = context.withCancel();
     let isConflict = false;
     try {
-      session = await TransactionSession.begin(this.#pool, this.#settings, context);
+      const { isolation, claimTimeout } = this.#settings;
+      const lock = isolation === "read committed" ? undefined : { text: this.#statements.lock, timeout: claimTimeout };
+      session = await TransactionSession.begin(this.#pool, this.#settings, context, lock);
       const begun = session;
       begun.onLoss = (error) => scope.cancel(error);
       const claimed = await this.#claim(begun, marks, context);

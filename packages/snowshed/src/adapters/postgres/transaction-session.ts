@@ -59,8 +59,16 @@ export class TransactionSession {
     client.on("error", this.#onError);
   }
 
-  /** Rejects with `SNOWSHED_BACKEND_UNAVAILABLE`, or with the cancellation. */
-  static async begin(pool: PostgresLike, settings: SessionSettings, context: Context): Promise<TransactionSession> {
+  /**
+   * `lock`: a statement for before anything is seen, and how long it may wait. Rejects with `SNOWSHED_BACKEND_UNAVAILABLE`, or
+   * with the cancellation.
+   */
+  static async begin(
+    pool: PostgresLike,
+    settings: SessionSettings,
+    context: Context,
+    lock?: { readonly text: string; readonly timeout: number },
+  ): Promise<TransactionSession> {
     const { isolation, idleTimeout, answerTimeout, connectTimeout, clock } = settings;
     let session: TransactionSession;
     try {
@@ -71,8 +79,8 @@ export class TransactionSession {
     }
     try {
       // One round trip. Its own time limit ends a transaction whose process, or network, has gone without a word.
-      const text = `BEGIN ISOLATION LEVEL ${isolation} READ WRITE; SET LOCAL idle_in_transaction_session_timeout = ${idleTimeout}; SELECT pg_backend_pid() AS pid`;
-      const results: unknown = await session.run(text, undefined, answerTimeout, context);
+      const text = `BEGIN ISOLATION LEVEL ${isolation} READ WRITE; SET LOCAL idle_in_transaction_session_timeout = ${idleTimeout}; ${lock === undefined ? "" : `${lock.text}; `}SELECT pg_backend_pid() AS pid`;
+      const results: unknown = await session.run(text, undefined, answerTimeout + (lock?.timeout ?? 0), context);
       const last = (Array.isArray(results) ? (results as readonly PostgresResult[]) : []).at(-1);
       session.#backend = Number(last?.rows[0]?.["pid"] ?? 0);
       return session;

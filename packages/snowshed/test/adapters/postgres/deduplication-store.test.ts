@@ -403,11 +403,16 @@ test("marks are found while they are moved", async () => {
   expect([...counts.values()].filter((count) => count !== 1)).toEqual([]);
 }, 60_000);
 
-test.each([false, true])(
-  "what is dropped while a claim waits for it is expired; duplicates expected: %o",
-  async (expects) => {
-    const schema = `dropping_${expects}`;
-    const store = database.store("a", { schema });
+test.each([
+  ["read committed", false],
+  ["read committed", true],
+  ["repeatable read", false],
+  ["serializable", true],
+] as const)(
+  "what is dropped while a claim waits for it is expired: %s; duplicates expected: %o",
+  async (isolation, expects) => {
+    const schema = `dropping ${isolation} ${expects}`;
+    const store = database.store("a", { schema, isolation });
     await store.createSchema();
     const at = Date.now();
     const event = { key: "before", at };
@@ -417,18 +422,102 @@ test.each([false, true])(
     const dropper = await database.pool().connect();
     await dropper.query("begin");
     const today = new Date(at).toISOString().slice(0, 10);
-    await dropper.query(`update ${schema}.snowshed_deduplication_horizon set dropped_before = $1`, [at + day]);
-    await dropper.query(`drop table ${schema}.snowshed_deduplication_${today.replaceAll("-", "")}`);
+    await dropper.query(`update "${schema}".snowshed_deduplication_horizon set dropped_before = $1`, [at + day]);
+    await dropper.query(`drop table "${schema}".snowshed_deduplication_${today.replaceAll("-", "")}`);
     const waiting = store.applyBatch([event, { key: "no time" }], () => expect.fail("it was run"));
+    const refused = expect(waiting).rejects.toMatchObject({ code: "SNOWSHED_EVENT_EXPIRED" });
     const isWaiting = async (): Promise<number | null> =>
       (await dropper.query("select from pg_locks where not granted")).rowCount;
     await expect.poll(isWaiting).toBeGreaterThan(0);
     await dropper.query("commit");
     dropper.release();
-    await expect(waiting).rejects.toMatchObject({ code: "SNOWSHED_EVENT_EXPIRED" });
+    await refused;
     expect((await store.apply({ key: "no time" }, () => {})).status).toBe("applied");
   },
 );
+
+test("an event that others stop remembering while it is claimed is applied or expired, not both", async () => {
+  const schema = "expiring";
+  const store = database.store("a", { schema });
+  await store.createSchema();
+  for (const _ of "twice") await store.apply({ key: "known" }, () => {});
+  const at = Date.now();
+  const other = await database.pool().connect();
+  await other.query("begin");
+  await other.query(
+    `insert into ${schema}.snowshed_deduplication (event_time, consumer, key) values ($1, 'a', 'held')`,
+    [at],
+  );
+  const ran: number[] = [];
+  const waiting = store.applyEach(
+    [
+      { key: "early", at },
+      { key: "held", at },
+    ],
+    (_, place) => ran.push(place),
+  );
+  const isWaiting = async (): Promise<number | null> =>
+    (await database.pool().query("select from pg_locks where not granted")).rowCount;
+  await expect.poll(isWaiting).toBeGreaterThan(0);
+  await database.pool().query(`update ${schema}.snowshed_deduplication_horizon set dropped_before = $1`, [at + 1]);
+  await other.query("rollback");
+  other.release();
+  const outcomes = await waiting;
+  expect(outcomes.flatMap(({ status }, place) => (status === "applied" ? [place] : []))).toEqual(ran);
+});
+
+test("partitions are made and dropped beside a claim that comes to _rest last, without a deadlock", async () => {
+  const schema = "order";
+  const pool = database.pool({ options: "-c deadlock_timeout=10ms" });
+  const store = database.store("a", { schema }, pool);
+  await store.createSchema();
+  const now = Date.now();
+  const start = Math.floor(now / day - 20) * day;
+  const name = new Date(start).toISOString().slice(0, 10).replaceAll("-", "");
+  await pool.query(`create table "order".snowshed_deduplication_${name} partition of "order".snowshed_deduplication
+    for values from (${start}) to (${start + day})`);
+  const other = await pool.connect();
+  await other.query("begin");
+  await other.query(`insert into "order".snowshed_deduplication (event_time, consumer, key) values ($1, 'a', 'held')`, [
+    now,
+  ]);
+  const isWaiting = async (mode: string): Promise<number | null> =>
+    (await pool.query("select from pg_locks where not granted and mode = $1", [mode])).rowCount;
+  const claim = store.applyBatch(
+    [
+      { key: "held", at: now },
+      { key: "future", at: now + 50 * day },
+    ],
+    () => {},
+  );
+  await expect.poll(() => isWaiting("ShareLock")).toBe(1);
+  const maintaining = database.store("b", { schema, daysAhead: 4 }, pool).maintain();
+  await expect.poll(() => isWaiting("AccessExclusiveLock")).toBe(1);
+  await other.query("rollback");
+  other.release();
+  expect((await claim).applied).toEqual([0, 1]);
+  expect(await maintaining).toMatchObject({ created: 1 });
+  expect(store.inspect().conflicts).toBe(0);
+});
+
+test("tables that are there are made again while effects run", async () => {
+  const pool = database.pool({ options: "-c lock_timeout=200ms" });
+  const store = database.store(fresh(), {}, pool);
+  const made = store.apply({ key: "no time" }, () => store.createSchema());
+  expect((await made).status).toBe("applied");
+});
+
+test("what the client makes of numbers does not matter", async () => {
+  // pg reads 8 bytes wrongly here.
+  const store = database.store(fresh(), {}, database.pool({ binary: true }));
+  const at = Date.now();
+  const statuses = async (): Promise<string[]> =>
+    (await store.applyEach([{ key: "a", at }, { key: "b" }, { key: "old", at: 1 }], () => {})).map(
+      ({ status }) => status,
+    );
+  expect(await statuses()).toEqual(["applied", "applied", "failed"]);
+  expect(await statuses()).toEqual(["duplicate", "duplicate", "failed"]);
+});
 
 test("it looks after its partitions by itself", async () => {
   const options = { schema: "alone" };
