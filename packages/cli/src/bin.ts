@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import process from "node:process";
 import { exitCodeOfSignal } from "./exit-code.ts";
 import { main } from "./main.ts";
 
+// The global `process`, not an import of node:process: that reads all it has, and so opens the three streams of the process.
 const interrupt = new AbortController();
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -14,8 +14,17 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-const { stdin, stdout, stderr, env } = process;
-process.exitCode = await main(process.argv.slice(2), { stdin, stdout, stderr, env, interrupt: interrupt.signal });
+const { stdout, stderr, env } = process;
+process.exitCode = await main(process.argv.slice(2), {
+  // Made by its first use: most commands never read it.
+  get stdin() {
+    return process.stdin;
+  },
+  stdout,
+  stderr,
+  env,
+  interrupt: interrupt.signal,
+});
 
 // All is written by now. What may still hold the process is a connection attempt nobody waits for any more.
 // oxlint-disable-next-line unicorn/no-process-exit
