@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
 import type { Writable } from "node:stream";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError } from "./commander.ts";
 import type { CommandHost } from "./commands/look-options.ts";
 import { exitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
@@ -161,6 +160,8 @@ function oneLine(text: string): string {
 }
 
 function version(): string {
+  // An import of it would load all that node:fs only offers, such as node:fs/promises.
+  const { readFileSync } = process.getBuiltinModule("node:fs");
   const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
   return manifest.version;
 }

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "../commander.ts";
 import type { Io } from "../io.ts";
 import type { Notes } from "../notes.ts";
 import { UsageError } from "../usage-error.ts";

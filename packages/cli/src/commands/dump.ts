@@ -1,5 +1,5 @@
-import type { Command } from "commander";
-import { Option } from "commander";
+import type { Command } from "../commander.ts";
+import { Option } from "../commander.ts";
 import type { CommandHost, LookFlags } from "./look-options.ts";
 import { exitCodes, limitOption, lookCommand, looking, pidText, processId, processOf } from "./look-options.ts";
 import { count } from "./option-values.ts";

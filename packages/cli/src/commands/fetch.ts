@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { Command, Option } from "../commander.ts";
 import type { Io } from "../io.ts";
 import type { Notes } from "../notes.ts";
 import type { FetchOptions } from "../fetch/options.ts";

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "../commander.ts";
 import type { FitCommandOptions } from "../gate/capacity/capacity-command.ts";
 import type { KneeMethod } from "../gate/config/knee-methods.ts";
 import { kneeMethods } from "../gate/config/knee-methods.ts";

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command } from "../commander.ts";
 import type { GateFlags, GateHost } from "./gate-tools.ts";
 import { runStages, withGateOptions } from "./gate-tools.ts";
 

@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { Command, Option } from "../commander.ts";
 import type { GateHost } from "./gate-tools.ts";
 
 interface ListFlags {

@@ -1,5 +1,5 @@
-import type { Command } from "commander";
-import { Option } from "commander";
+import type { Command } from "../commander.ts";
+import { Option } from "../commander.ts";
 import type { GateRunOptions } from "../gate/gate-options.ts";
 import type { CommandHost } from "./look-options.ts";
 

@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { Command, Option } from "../commander.ts";
 import { UsageError } from "../usage-error.ts";
 import type { GateFlags, GateHost, GateRunOptions } from "./gate-tools.ts";
 import { runStages, withGateOptions } from "./gate-tools.ts";

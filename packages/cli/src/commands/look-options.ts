@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "../commander.ts";
 import type { Watched } from "../diagnostics/find-process.ts";
 import { LookFailure } from "../diagnostics/look-failure.ts";
 import type { ProfileKind } from "../diagnostics/dump-types.ts";

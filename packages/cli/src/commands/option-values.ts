@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError } from "../commander.ts";
 
 // What is given on the command line becomes a value here, or one line that says what is wrong with it. The help of every
 // command loads this file, so it imports neither the library nor node:http.

@@ -1,5 +1,5 @@
-import type { Command } from "commander";
-import { Option } from "commander";
+import type { Command } from "../commander.ts";
+import { Option } from "../commander.ts";
 import type { ProfileKind } from "../diagnostics/dump-types.ts";
 import { UsageError } from "../usage-error.ts";
 import type { CommandHost, LookFlags } from "./look-options.ts";

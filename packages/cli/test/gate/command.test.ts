@@ -215,18 +215,26 @@ describe("start-up", () => {
     ["gate capacity run --help", ["commands/gate-capacity.js", "commands/option-values.js"]],
     ["fetch --help", ["commands/fetch.js", "commands/option-values.js"]],
     ["ps --help", ["commands/show.js", "commands/look-options.js"]],
-  ])("%s takes commander and a few small modules", async (args, expected) => {
+    ["--version", ["main.js"]],
+    ["no-such-command", ["main.js"]],
+    ["gate no-such-command", ["commands/gate.js"]],
+  ])("%s takes commander, in one file, and a few small modules", async (args, expected) => {
     const modules = await loadedBy(args);
     const own = modules.filter((name) => name.endsWith(".js"));
-    for (const name of expected) expect(own).toContain(name);
-    expect(own.length).toBeLessThan(12);
-    expect(modules.filter((name) => !name.endsWith(".js") && !name.startsWith("node:"))).toEqual(["commander"]);
+    for (const name of ["commander.js", ...expected]) expect(own).toContain(name);
+    expect(own.length).toBeLessThan(13);
+    expect(modules.filter((name) => !name.endsWith(".js") && !name.startsWith("node:"))).toEqual([]);
     for (const name of ["node:http", "node:crypto", "node:zlib", "node:tls"]) expect(modules).not.toContain(name);
+    // An import of node:process or node:fs reads all that these offer, and so loads what nobody asked for.
+    for (const name of ["node:internal/process/report", "node:internal/fs/streams"])
+      expect(modules).not.toContain(name);
   });
 
   test("the gate itself loads what it needs, and no client of a server", async () => {
     const file = written("version: 1\n");
     const modules = await loadedBy(`gate --only advise -c ${file}`);
+    // The control of what the others do not load.
+    for (const name of ["node:internal/process/report", "node:internal/fs/streams"]) expect(modules).toContain(name);
     for (const name of ["yaml", "zod", "gate/gate-run.js", "node:crypto"]) expect(modules).toContain(name);
     for (const name of ["ioredis", "undici", "kafkajs", "@grpc/grpc-js"]) expect(modules).not.toContain(name);
   });
