@@ -34,8 +34,6 @@ interface Case {
   readonly name?: string;
 }
 
-const redis = { max: 4, perProcess: 1, processes: 4, servers: ["redis://:hunter2@127.0.0.1:1"] };
-
 const cases: Readonly<Record<string, Case>> = {
   "a pass": { verdict: "pass", config: { workloads: { lock } }, args: ["--only", "advise"] },
   "a release that is blocked": { verdict: "blocked", config: wrong },
@@ -53,11 +51,6 @@ const cases: Readonly<Record<string, Case>> = {
         { rule: "audit/redis-maxmemory", ...owner },
       ],
     },
-  },
-  "a server that could not be asked": {
-    verdict: "inconclusive",
-    config: { connections: { redis } },
-    args: ["--live", "--only", "audit"],
   },
   "nothing to judge": { verdict: "inconclusive", config: {} },
   "a configuration with mistakes": {

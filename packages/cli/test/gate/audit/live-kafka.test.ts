@@ -29,7 +29,6 @@ beforeAll(async () => {
     startKafka({
       settings: [
         "auto.create.topics.enable=true",
-        "unclean.leader.election.enable=true",
         "offsets.topic.replication.factor=2",
         `ssl.keystore.password=${secret}`,
         `sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="a" password="${secret}";`,
@@ -73,7 +72,30 @@ async function listening(server: Server): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** As an operator does it while the broker runs; its file says nothing of it. */
+async function allowUncleanElection(brokers: string[]): Promise<void> {
+  const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
+  onTestFinished(() => admin.disconnect());
+  await admin.connect();
+  const name = "unclean.leader.election.enable";
+  const broker = { type: 4, name: "1" };
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: [{ ...broker, configEntries: [{ name, value: "true" }] }],
+  });
+  // The controller has it, and the broker hears of it.
+  const running = async (): Promise<string | undefined> => {
+    const { resources } = await admin.describeConfigs({
+      resources: [{ ...broker, configNames: [name] }],
+      includeSynonyms: false,
+    });
+    return resources[0]?.configEntries[0]?.configValue;
+  };
+  await expect.poll(running, { timeout: 20_000 }).toBe("true");
+}
+
 test("one that is set up well passes, and of the other each rule tells what it really has", async () => {
+  await allowUncleanElection(bad.bootstrap);
   const [well, badly, both] = await Promise.all([
     audit(good.bootstrap),
     audit(bad.bootstrap),
@@ -91,17 +113,6 @@ test("one that is set up well passes, and of the other each rule tells what it r
     expect.stringMatching(`^${name}: unclean.leader.election.enable is true: `),
   ]);
   expect([both.code, messages(both.findings)]).toEqual([1, messages(badly.findings)]);
-});
-
-test("what was changed while it runs is what it has", async () => {
-  const admin = new Kafka({ brokers: bad.bootstrap, logLevel: logLevel.NOTHING }).admin();
-  onTestFinished(() => admin.disconnect());
-  await admin.connect();
-  const configEntries = [{ name: "unclean.leader.election.enable", value: "false" }];
-  await admin.alterConfigs({ validateOnly: false, resources: [{ type: 4, name: "1", configEntries }] });
-  const unclean = async (): Promise<boolean> =>
-    (await audit(bad.bootstrap)).findings.some(({ rule }) => rule === "audit/kafka-unclean-election");
-  await expect.poll(unclean, { timeout: 20_000 }).toBe(false);
 });
 
 test("one that does not answer leaves the audit inconclusive, and the command ends by itself", async () => {
