@@ -1,6 +1,10 @@
 import { Redis } from "ioredis";
 import type { RedisSemaphoreOptions } from "snowshed/redis";
 import { RedisSemaphore } from "snowshed/redis";
+import { vi } from "vitest";
+
+// Servers on a busy machine: no test is about the time that it takes.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** The semaphores of a test, each as if in a process of its own: on a client of its own. */
 export class Processes {

@@ -16,7 +16,8 @@ afterAll(() => server.stop());
 beforeEach(() => processes.begin());
 afterEach(() => processes.end());
 
-const localHandover = { times: 100, ms: 2000 };
+/** As long as it may be with a lease of half a minute: no test here is about its end. */
+const localHandover = { times: 100, ms: 10_000 };
 const queued = (semaphore: RedisSemaphore, count: number): Promise<void> =>
   until(async () => (await semaphore.inspect()).queued === count, `${count} wait`);
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -161,15 +162,16 @@ test("from the moment it is told, the very next release is for the other process
   await (mine.outcome as { value: LeasePermit }).value.release();
   await until(async () => (await other.inspect()).queued === 0, "all are served");
   await (await semaphore.permit()).release();
-  await (await other.permit(1, { timeout: "1s" })).release();
+  // Long before it would be given back unasked.
+  await (await other.permit(1, { timeout: "8s" })).release();
 });
 
 test("those who wait here are told when the server is lost, can be canceled, and time out", async () => {
   const proxy = await startProxy(server.port);
   const client = processes.client({ port: proxy.port });
-  const options = { permits: 1, lease: 900, commandTimeout: 1000, localHandover: { times: 100, ms: 300 } };
+  const options = { permits: 1, lease: "2s", commandTimeout: 1000, localHandover: { times: 100, ms: 300 } };
   const semaphore = processes.semaphore(options, client);
-  await (await semaphore.permit()).release();
+  await until(() => semaphore.run(() => true), "it is connected");
   await pause(100);
   const held = await semaphore.permit();
   const abort = new AbortController();
@@ -195,7 +197,7 @@ test("those who wait here are told when the server is lost, can be canceled, and
 
 test("processes with and without it, callers of all weights: never more than there are permits, and nobody is left", async () => {
   const all = [
-    await listening({ permits: 5 }),
+    await listening({ permits: 5, localHandover: { times: 100, ms: 2000 } }),
     await listening({ permits: 5, localHandover: { times: 3, ms: 20 } }),
     processes.semaphore({ permits: 5 }),
     processes.semaphore({ permits: 5 }),

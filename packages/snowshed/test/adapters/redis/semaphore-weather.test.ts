@@ -99,7 +99,7 @@ test("out of memory with noeviction: no new permits, but those held are renewed 
   const small = await startRedis({ args: ["--maxmemory-policy", "noeviction"] });
   try {
     const { port } = small;
-    const semaphore = processes.semaphore({ permits: 3, lease: 600 }, processes.client({ port }));
+    const semaphore = processes.semaphore({ permits: 3, lease: "3s" }, processes.client({ port }));
     const [held, other] = [await semaphore.permit(), await semaphore.permit()];
     await small.cli("config", "set", "maxmemory", "1");
     const failure: unknown = await semaphore.permit().catch((error: unknown) => error);
@@ -199,7 +199,7 @@ test("a server that is busy with a script, and scripts that are killed or flushe
 
 test("the client is closed under us: waiters and holders are told, and calls fail", async () => {
   const client = processes.client();
-  const options = { permits: 1, lease: 900, commandTimeout: 1000 };
+  const options = { permits: 1, lease: "2s", commandTimeout: "2s" };
   const semaphore = processes.semaphore(options, client);
   const held = await semaphore.permit();
   const waiting = observe(semaphore.permit());
@@ -220,7 +220,7 @@ test("the server dies: waiters and holders are told; when it is there again, all
   try {
     const { port } = mortal;
     const semaphore = processes.semaphore(
-      { permits: 1, lease: 900, commandTimeout: 1000 },
+      { permits: 1, lease: "2s", commandTimeout: "2s" },
       processes.client({ port, retryStrategy: () => 50 }),
     );
     const held = await semaphore.permit();
@@ -247,7 +247,7 @@ test("the server dies: waiters and holders are told; when it is there again, all
 });
 
 test("everything is lost: holders are told, and waiters queue again", async () => {
-  const semaphore = processes.semaphore({ permits: 1, lease: 900 });
+  const semaphore = processes.semaphore({ permits: 1, lease: "3s" });
   const held = await semaphore.permit();
   const waiting = observe(semaphore.permit());
   await queued(semaphore, 1);
