@@ -218,6 +218,7 @@ describe("start-up", () => {
     ["--version", ["main.js"]],
     ["no-such-command", ["main.js"]],
     ["gate no-such-command", ["commands/gate.js"]],
+    ["gate schema", ["commands/gate-schema.js"]],
   ])("%s takes commander, in one file, and a few small modules", async (args, expected) => {
     const modules = await loadedBy(args);
     const own = modules.filter((name) => name.endsWith(".js"));
