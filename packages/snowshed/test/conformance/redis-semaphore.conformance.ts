@@ -69,11 +69,13 @@ export function redisSemaphoreConformance(title: string, { connect, everywhere }
     });
 
     test("renewal, and what a server lost", async () => {
-      const [a, b] = both({ lease: 900 });
+      const [a, b] = both({ lease: 2100 });
       const held = await a.permit(2);
       const waiting = b.permit();
       await queued(a, 1);
-      await new Promise((resolve) => setTimeout(resolve, 1100));
+      const end = async (): Promise<number> => Date.now() + (await a.inspect()).holders[0]!.expiresIn;
+      const before = await end();
+      await until(async () => (await end()) > before + 300, "it is renewed");
       expect([held.context.aborted, (await a.inspect()).held]).toEqual([false, 2]);
       await everywhere("flushall");
       await until(() => held.context.aborted, "the holder is told");

@@ -34,7 +34,7 @@ export function semaphoreConformance(title: string, open: (permits: number) => P
         const promise = call();
         promise.catch(() => {});
         made.push(promise);
-        await expect.poll(scene.waiting, { timeout: 10_000 }).toBe(made.length);
+        await expect.poll(scene.waiting, { timeout: 60_000 }).toBe(made.length);
       }
       return made;
     }
@@ -117,7 +117,7 @@ export function semaphoreConformance(title: string, open: (permits: number) => P
       const context = Context.background.withCancel();
       const canceled = views[0]!.permit(1, { signal: context });
       canceled.catch(() => {});
-      await expect.poll(scene.waiting).toBe(1);
+      await expect.poll(scene.waiting, { timeout: 60_000 }).toBe(1);
       const late = views.at(-1)!.permit(1, { timeout: 100 });
       const next = views[0]!.permit();
       next.catch(() => {});
@@ -126,7 +126,7 @@ export function semaphoreConformance(title: string, open: (permits: number) => P
       await expect(canceled).rejects.toMatchObject({ name: "AbortError", code: "SNOWSHED_CANCELED" });
       await held.release();
       await (await next).release();
-      await expect.poll(scene.waiting).toBe(0);
+      await expect.poll(scene.waiting, { timeout: 60_000 }).toBe(0);
       const all = await scene.tryPermit(0);
       expect(all).toBeDefined();
       await all!.release();

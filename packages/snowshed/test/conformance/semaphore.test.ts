@@ -4,12 +4,15 @@ import { Redis } from "ioredis";
 import { Semaphore } from "snowshed";
 import { EtcdClient, EtcdSemaphore } from "snowshed/etcd";
 import { RedisSemaphore } from "snowshed/redis";
-import { afterAll, beforeAll, onTestFinished } from "vitest";
+import { afterAll, beforeAll, onTestFinished, vi } from "vitest";
 import type { EtcdCluster } from "../support/etcd.ts";
 import { startEtcd } from "../support/etcd.ts";
 import type { RedisServer } from "../support/redis.ts";
 import { startRedis } from "../support/redis.ts";
 import { semaphoreConformance } from "./semaphore.conformance.ts";
+
+// Servers on a busy machine: no test is about the time that it takes.
+vi.setConfig({ testTimeout: 120_000 });
 
 let redis: RedisServer;
 let etcd: EtcdCluster;

@@ -31,11 +31,11 @@ test.each(Object.keys(clients))(
   { timeout: 60_000 },
   async (name) => {
     const [a, b] = [await connect(name), await connect(name)].map(
-      (client) => new RedisSemaphore(client, `moved-${name}`, { permits: 1, lease: "30s" }),
+      (client) => new RedisSemaphore(client, `moved-${name}`, { permits: 1, lease: "10m" }),
     );
     const held = await a!.permit();
-    // Before its beat, which is 10 s away: nothing but a message can serve it.
-    const waiting = b!.permit(1, { timeout: "8s" });
+    // Before its beat, which is minutes away: nothing but a message can serve it.
+    const waiting = b!.permit(1, { timeout: "50s" });
     await until(async () => (await a!.inspect()).queued === 1, "it waits");
     const key = `{snowshed:moved-${name}}`;
     const [slot, old, next] = await placeOf(key);
@@ -89,9 +89,11 @@ test.each(["ioredis 6", "node-redis 6"])("%s: a connection for WAIT goes along",
 });
 
 test("keys that stay between two servers for too long: the caller's time ends first", { timeout: 60_000 }, async () => {
-  const semaphore = new RedisSemaphore(await connect("node-redis 6"), "stuck", { permits: 1, commandTimeout: 300 });
+  const semaphore = new RedisSemaphore(await connect("node-redis 6"), "stuck", { permits: 1, commandTimeout: 1000 });
   const [slot, old, next] = await placeOf("{snowshed:stuck}");
   const [oldId, nextId] = [await old.cli("cluster", "myid"), await next.cli("cluster", "myid")];
+  // Within the time of a command only when it is connected.
+  await until(() => semaphore.run(() => true), "it is connected");
   const held = await semaphore.permit();
   await next.cli("cluster", "setslot", String(slot), "importing", oldId);
   await old.cli("cluster", "setslot", String(slot), "migrating", nextId);

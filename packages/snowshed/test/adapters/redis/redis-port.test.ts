@@ -1,11 +1,14 @@
 // The port: every client, on a single server, behind Sentinels, on a Cluster.
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { hashSlot } from "../../../src/adapters/redis/hash-slot.ts";
 import type { Script } from "../../../src/adapters/redis/port.ts";
 import { portOf } from "../../../src/adapters/redis/redis-port.ts";
 import type { RedisCluster, RedisSentinels, RedisServer, RedisTopology } from "../../support/redis.ts";
 import { clients, startRedis, startRedisCluster, startSentinel, until } from "../../support/redis.ts";
+
+// Servers on a busy machine: no test is about the time that it takes.
+vi.setConfig({ testTimeout: 120_000 });
 
 const scriptOf = (source: string): Script => ({
   name: "test",
@@ -70,7 +73,7 @@ describe.each(Object.keys(clients))("%s", (name) => {
       await expect(port.run(broken, [`{wrong:${name}}`], [])).rejects.toThrow(/^WRONGTYPE/);
     });
 
-    test("messages come, also after the connection ended", { timeout: 40_000 }, async () => {
+    test("messages come, also after the connection ended", async () => {
       const port = portOf(await connect());
       expect(port.isSharded).toBe(kind === "Cluster");
       const say = async (channel: string, message: string): Promise<void> => {

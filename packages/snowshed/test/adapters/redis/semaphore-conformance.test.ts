@@ -1,8 +1,11 @@
 // RedisSemaphore with every client, on a single server, behind Sentinels, on a Cluster.
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, vi } from "vitest";
 import { redisSemaphoreConformance } from "../../conformance/redis-semaphore.conformance.ts";
 import type { RedisCluster, RedisSentinels, RedisServer } from "../../support/redis.ts";
 import { clients, startRedis, startRedisCluster, startSentinel } from "../../support/redis.ts";
+
+// Servers on a busy machine: no test is about the time that it takes.
+vi.setConfig({ testTimeout: 60_000 });
 
 let single: RedisServer;
 let sentinels: RedisSentinels;
