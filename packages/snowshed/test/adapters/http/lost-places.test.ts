@@ -1,4 +1,5 @@
 // Ways to leave, and to fail, after which nobody would tell an adapter that a request is over: no place may stay.
+import type { EventEmitter } from "node:events";
 import type { IncomingMessage, RequestListener } from "node:http";
 import { createServer, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
@@ -9,16 +10,22 @@ import { Hono } from "hono";
 import type { Context } from "snowshed";
 import { fixed, Limiter } from "snowshed";
 import { expressMiddleware, fastifyPlugin, honoMiddleware, nodeHandler, requestContext } from "snowshed/http";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { until } from "../../support/http-server.ts";
 import { deferred, drained } from "../../support/promises.ts";
 import { RawClient } from "../../support/raw-http.ts";
 import { listening } from "./servers.ts";
 
+vi.setConfig({ testTimeout: 30_000 });
+
 let limiter: Limiter;
+/** Connections that the servers have, as they know it. */
+let connections: number;
 let toClose: (() => unknown)[];
 
 beforeEach(() => {
   limiter = new Limiter({ algorithm: fixed(2), maxQueue: 2 });
+  connections = 0;
   toClose = [];
 });
 
@@ -27,16 +34,16 @@ afterEach(async () => {
   expect([limiter.inflight, limiter.queued]).toEqual([0, 0]);
 });
 
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let turn = 0; turn < 20_000; turn++) {
-    if (condition()) return;
-    await drained();
-  }
-  throw new Error(`never happened: ${what}`);
+function counted(server: EventEmitter): void {
+  server.on("connection", (socket: Socket) => {
+    connections++;
+    socket.once("close", () => connections--);
+  });
 }
 
 async function started(listener: RequestListener): Promise<() => Promise<RawClient>> {
   const server = await listening(createServer(listener));
+  counted(server);
   toClose.push(() => {
     server.closeAllConnections();
     server.close();
@@ -97,7 +104,8 @@ const servers: readonly (readonly [string, Before])[] = [
         return new Promise(() => {});
       });
       const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" });
-      await until(() => server.listening, "it listens");
+      counted(server);
+      await until(() => server.listening);
       toClose.push(() => server.close());
       return () => RawClient.open((server.address() as AddressInfo).port);
     },
@@ -122,14 +130,14 @@ describe.each(servers)("before %s, where something else waits first", (_, start)
     client.ask("/");
     const pipelining = await open();
     pipelining.socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2));
-    await until(() => waiting === 3, "all three wait");
+    await until(() => waiting === 3);
     client.leave();
     pipelining.leave();
-    await until(() => client.socket.closed && pipelining.socket.closed, "they have gone");
-    // What the server's side of these connections still has to do.
+    await until(() => client.socket.closed && pipelining.socket.closed && connections === 0);
+    // What the servers do then.
     for (let turn = 0; turn < 200; turn++) await drained();
     gate.resolve();
-    await until(() => passed === 3, "all have passed");
+    await until(() => passed === 3);
     for (let turn = 0; turn < 200; turn++) await drained();
     expect([handled, limiter.inflight, limiter.queued]).toEqual([0, 0, 0]);
   });
@@ -142,10 +150,10 @@ describe.each(servers)("before %s, where something else waits first", (_, start)
     );
     const client = await open();
     client.ask("/");
-    await until(() => handled === 1, "it is handled");
+    await until(() => handled === 1);
     expect(limiter.inflight).toBe(1);
     client.leave();
-    await until(() => limiter.inflight === 0, "its place is free");
+    await until(() => limiter.inflight === 0);
   });
 });
 
@@ -163,10 +171,10 @@ test("a client that leaves with a pipelined request whose body was read is notic
   );
   const client = await open();
   client.socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody".repeat(2));
-  await until(() => read === 2, "both have been read");
+  await until(() => read === 2);
   expect(limiter.inflight).toBe(2);
   client.leave();
-  await until(() => limiter.inflight === 0, "the places are free");
+  await until(() => limiter.inflight === 0);
   expect(contexts.map(({ aborted }) => aborted)).toEqual([true, true]);
 });
 
@@ -247,12 +255,12 @@ test("an upgrade that a framework leads through its requests keeps no place", as
   });
   const client = await RawClient.open((server.address() as AddressInfo).port);
   client.ask("/", ["Connection: Upgrade", "Upgrade: websocket"]);
-  await until(() => upgraded.length === 1, "it is handled");
+  await until(() => upgraded.length === 1);
   expect([limiter.accepted, limiter.inflight]).toEqual([1, 0]);
   // It goes on for as long as it likes.
   expect(requestContext(upgraded[0]!).aborted).toBe(false);
   sockets[0]!.destroy();
-  await until(() => requestContext(upgraded[0]!).aborted, "its context is aborted");
+  await until(() => requestContext(upgraded[0]!).aborted);
 });
 
 test("a server that closes while requests wait for a place serves them, and holds nothing then", async () => {
@@ -263,14 +271,14 @@ test("a server that closes while requests wait for a place serves them, and hold
     Array.from({ length: 4 }, () => RawClient.open((server.address() as AddressInfo).port)),
   );
   for (const client of clients) client.ask("/");
-  await until(() => limiter.inflight === 2 && limiter.queued === 2, "two are handled and two wait");
+  await until(() => limiter.inflight === 2 && limiter.queued === 2);
   const closed = new Promise((resolve) => server.close(resolve));
   hold.resolve();
   const statuses = await Promise.all(clients.map(async (client) => (await client.answer()).status));
   expect(statuses).toEqual([200, 200, 200, 200]);
   for (const client of clients) client.leave();
   await closed;
-  await until(() => limiter.inflight === 0, "the places are free");
+  await until(() => limiter.inflight === 0);
 });
 
 test("a server that cuts all connections while requests wait for a place holds nothing then", async () => {
@@ -280,8 +288,8 @@ test("a server that cuts all connections while requests wait for a place holds n
     Array.from({ length: 4 }, () => RawClient.open((server.address() as AddressInfo).port)),
   );
   for (const client of clients) client.ask("/");
-  await until(() => limiter.inflight === 2 && limiter.queued === 2, "two are handled and two wait");
+  await until(() => limiter.inflight === 2 && limiter.queued === 2);
   server.close();
   server.closeAllConnections();
-  await until(() => limiter.inflight === 0 && limiter.queued === 0, "the places are free");
+  await until(() => limiter.inflight === 0 && limiter.queued === 0);
 });
