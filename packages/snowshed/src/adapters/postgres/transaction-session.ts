@@ -249,10 +249,16 @@ export class TransactionSession {
     );
     try {
       const client = await bounded(other, patience, clock);
+      // What breaks this session may break that one, too.
+      const onError = (): void => {};
+      client.on("error", onError);
+      let isBroken = true;
       try {
         await bounded(client.query("SELECT pg_cancel_backend($1)", [this.#backend]), patience, clock);
+        isBroken = false;
+        client.removeListener("error", onError);
       } finally {
-        client.release();
+        client.release(isBroken);
       }
     } catch (error) {
       isLate = true;

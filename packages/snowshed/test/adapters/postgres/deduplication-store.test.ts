@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import fc from "fast-check";
 import { Pool } from "pg";
 import type { PostgresTransaction } from "snowshed/postgres";
@@ -245,6 +246,31 @@ test("a statement that takes for ever is ended with its signal", async () => {
   const call = store.apply(event, (transaction) => transaction.query("select pg_sleep(60)"), { signal: context });
   await expect(call).rejects.toMatchObject({ code: "SNOWSHED_DEADLINE_EXCEEDED" });
   // Its event is free again.
+  expect((await store.apply(event, () => {})).status).toBe("applied");
+});
+
+test("the connection breaks that was to end it: the process lives, and the event is free", async () => {
+  const pool = database.pool();
+  const store = database.store(fresh(), {}, {
+    query: pool.query.bind(pool),
+    connect: async () => {
+      const client = await pool.connect();
+      const query = client.query.bind(client) as (...asked: unknown[]) => Promise<unknown>;
+      return Object.assign(client, {
+        query: (...asked: unknown[]) => {
+          const answer = query(...asked);
+          if (String(asked[0]).includes("pg_cancel_backend")) {
+            (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+          }
+          return answer;
+        },
+      });
+    },
+  } as unknown as Pool);
+  const event = { key: "breaks" };
+  const options = { signal: AbortSignal.timeout(50) };
+  const call = store.apply(event, (transaction) => transaction.query("select pg_sleep(1)"), options);
+  await expect(call).rejects.toMatchObject({ code: "SNOWSHED_DEADLINE_EXCEEDED" });
   expect((await store.apply(event, () => {})).status).toBe("applied");
 });
 
