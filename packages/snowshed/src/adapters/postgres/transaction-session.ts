@@ -250,13 +250,12 @@ export class TransactionSession {
     try {
       const client = await bounded(other, patience, clock);
       // What breaks this session may break that one, too.
-      const onError = (): void => {};
-      client.on("error", onError);
+      client.on("error", ignore);
       let isBroken = true;
       try {
         await bounded(client.query("SELECT pg_cancel_backend($1)", [this.#backend]), patience, clock);
         isBroken = false;
-        client.removeListener("error", onError);
+        client.removeListener("error", ignore);
       } finally {
         client.release(isBroken);
       }
@@ -291,10 +290,12 @@ export class TransactionSession {
     this.#state = "released";
     this.#client.removeListener("error", this.#onError);
     // Until it is gone, it may still say that it broke.
-    if (broken) this.#client.on("error", () => {});
+    if (broken) this.#client.on("error", ignore);
     this.#client.release(broken);
   }
 }
+
+function ignore(): void {}
 
 async function borrowed(
   pool: PostgresLike,
