@@ -1,6 +1,6 @@
-// Builds all packages into their dist/ as `npm run build` does, in about a second when nothing changed. The tests call it once before
-// they begin, so that what spawns the command line or runs an example never meets a stale build. With errors in some
-// file it says so and goes on: `npm run build` is the check, this only keeps dist/ fresh.
+// Builds all packages into their dist/ as `npm run build` does, in about a second when nothing changed. The tests call it
+// once before they begin, so that what spawns the command line or runs an example never meets a stale build. With errors
+// in some file it says so and goes on: `npm run build` is the check, this only keeps dist/ fresh.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
