@@ -6,6 +6,7 @@ import type {
   PlatformaticMessage,
   PlatformaticProducerLike,
 } from "./kafka-like.ts";
+import { PartitionGuard } from "./partition-guard.ts";
 
 /** What the clients have in common, as the producer needs it: resolves when all replicas in sync have all of them. @internal */
 export type ProducerPort = (messages: readonly MintedEvent[]) => Promise<unknown>;
@@ -50,6 +51,7 @@ function platformaticPort(client: PlatformaticProducerLike): ProducerPort {
   for (const [name, value] of Object.entries({ serializers, registry })) {
     if (value !== undefined) throw invalidArgument(TypeError, "client", `made without ${name}`, name);
   }
+  const guard = PartitionGuard.of(client);
   return async (events) => {
     const messages = events.map(platformaticMessage);
     // An idempotent client asks for ever for a topic that is not there, and all others would wait behind it.
@@ -66,7 +68,11 @@ function platformaticPort(client: PlatformaticProducerLike): ProducerPort {
       else own.push(message);
     }
     const sends = [...byPartition.values()].map(async (own) => {
-      for (const part of parts(own)) await client.send({ idempotent: true, acks: allReplicas, messages: part });
+      const { topic, partition = 0 } = own[0]!;
+      for (const part of parts(own)) {
+        const send = () => client.send({ idempotent: true, acks: allReplicas, messages: part });
+        await guard.during({ topic, partition }, send);
+      }
     });
     const failed = (await Promise.allSettled(sends)).find(({ status }) => status === "rejected");
     if (failed?.status === "rejected") throw failed.reason;

@@ -193,6 +193,23 @@ describe.each(kafkaClients)("with $name", (kind) => {
     expect(committed.get(topic)).toEqual([BigInt(count)]);
   }, 60_000);
 
+  test("a topic that is made anew with fewer partitions fails a send, or takes it, and no process ends by it", async () => {
+    const topic = await topicOf(2);
+    const producer = await producerOf(kind);
+    const admin = adminOf();
+    const event = (value: string) => producer.mint({ topic, type: "counted", value, partition: 1 });
+    await producer.send(event("old"));
+    await admin.deleteTopics({ topics: [topic] });
+    await cluster().createTopic(topic, 1);
+    const seen: string[] = [];
+    await runnerOf({ topics: [topic], handler: (message) => seen.push(text(message)) }, kind);
+    // The client believes that it has two, and the first answer says otherwise.
+    await producer.send(event("first")).catch(() => {});
+    await eventually(() => producer.send({ ...event("new"), partition: 0 }));
+    await until(() => seen.includes("new"), "the new one came");
+    expect(producer.inspect()).toMatchObject({ queued: 0, inFlight: 0, expired: 0 });
+  }, 60_000);
+
   test("no key and an empty one, no value and an empty one, bytes that are no text: each stays what it is", async () => {
     const topic = await topicOf(1);
     const producer = await producerOf(kind);
