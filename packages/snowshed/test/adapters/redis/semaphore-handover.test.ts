@@ -169,7 +169,7 @@ test("from the moment it is told, the very next release is for the other process
 test("those who wait here are told when the server is lost, can be canceled, and time out", async () => {
   const proxy = await startProxy(server.port);
   const client = processes.client({ port: proxy.port });
-  const options = { permits: 1, lease: "2s", commandTimeout: 1000, localHandover: { times: 100, ms: 300 } };
+  const options = { permits: 1, lease: "2s", commandTimeout: 1000, localHandover: { times: 100, ms: 300 } } as const;
   const semaphore = processes.semaphore(options, client);
   await until(() => semaphore.run(() => true), "it is connected");
   await pause(100);

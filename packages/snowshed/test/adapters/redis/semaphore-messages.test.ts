@@ -113,7 +113,7 @@ test("messages that are lost are made good by the next beat", async () => {
 });
 
 test("messages that are lost with their connection are made good when it is there again, far from any beat", async () => {
-  const options = { permits: 1, lease: "10m" };
+  const options = { permits: 1, lease: "10m" } as const;
   const [a, b] = [processes.semaphore(options), processes.semaphore(options)];
   const held = await a.permit();
   // A beat is more than three minutes away.

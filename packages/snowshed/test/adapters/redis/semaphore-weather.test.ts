@@ -199,7 +199,7 @@ test("a server that is busy with a script, and scripts that are killed or flushe
 
 test("the client is closed under us: waiters and holders are told, and calls fail", async () => {
   const client = processes.client();
-  const options = { permits: 1, lease: "2s", commandTimeout: "2s" };
+  const options = { permits: 1, lease: "2s", commandTimeout: "2s" } as const;
   const semaphore = processes.semaphore(options, client);
   const held = await semaphore.permit();
   const waiting = observe(semaphore.permit());
