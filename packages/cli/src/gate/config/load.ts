@@ -106,7 +106,7 @@ function withoutEmptySections(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).filter(([, section]) => section !== null));
 }
 
-/** The schema of the file, as editors take it. */
+/** The schema of the file, as editors take it: a test keeps the one that is shipped to it. @internal */
 export function jsonSchema(): object {
   const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: "input" });
   return {
