@@ -97,3 +97,58 @@ test("a join without an end is asked again, each time of another broker", async 
   await clock.advance(60_000);
   expect(closed).toHaveLength(2);
 });
+
+test.each([
+  {
+    name: "a log that was cut off behind what was read begins anew",
+    committed: 20n,
+    range: [3n, 8n],
+    told: ["restart"],
+  },
+  { name: "what is gone before it was read is told", committed: 1n, range: [3n, 8n], told: ["skipped 1 3"] },
+  { name: "a partition that is in its log is left where it is", committed: 5n, range: [3n, 8n], told: [] },
+])("of an offset out of range: $name", async ({ committed, range, told }) => {
+  const offsets: bigint[] = [];
+  const listeners = new Map<string, (payload: unknown) => void>();
+  const metadata = { topics: new Map([["orders", { id: "id", partitions: [{ leader: 1, leaderEpoch: 0 }] }]]) };
+  const client = {
+    generationId: 1,
+    coordinatorId: null,
+    currentMetadata: undefined,
+    assignments: [{ topic: "orders", partitions: [0] }],
+    topics: { track: () => true, untrack: () => true },
+    on: (event: string, listener: (payload: unknown) => void) => listeners.set(event, listener),
+    removeListener: () => {},
+    joinGroup: async ({ protocolsMetadata }: { protocolsMetadata: (...of: unknown[]) => Promise<unknown> }) => {
+      await protocolsMetadata(null, ["orders"], metadata);
+      listeners.get("consumer:group:join")!({ isLeader: true });
+    },
+    metadata: () => Promise.resolve(metadata),
+    clearMetadata: () => {},
+    leaveGroup: () => Promise.resolve(),
+    listCommittedOffsets: () => Promise.resolve(new Map([["orders", [committed]]])),
+    listOffsets: ({ timestamp }: { timestamp: bigint }) =>
+      Promise.resolve(new Map([["orders", [timestamp === -2n ? range[0] : range[1]]]])),
+    fetch: ({ topics }: { topics: { partitions: { fetchOffset: bigint }[] }[] }) => {
+      offsets.push(topics[0]!.partitions[0]!.fetchOffset);
+      if (offsets.length > 1) return new Promise(() => {});
+      return Promise.reject(Object.assign(new Error("out of range"), { apiId: "OFFSET_OUT_OF_RANGE" }));
+    },
+  } as unknown as PlatformaticConsumerLike;
+  const consumer = new PlatformaticConsumer(client, { topics: ["orders"], start: "earliest", clock });
+  const heard: string[] = [];
+  await consumer.start({
+    onAssigned: () => {},
+    onRevoked: () => Promise.resolve(),
+    onLost: () => {},
+    onMessages: () => expect.unreachable(),
+    onPassed: () => {},
+    onRestart: () => heard.push("restart"),
+    onSkipped: (_, from, to) => heard.push(`skipped ${from} ${to}`),
+    onFailure: () => {},
+  });
+  await clock.advance(1000);
+  expect(heard).toEqual(told);
+  expect(offsets).toEqual([committed, told.length === 0 ? committed : range[0]]);
+  await consumer.stop();
+});
