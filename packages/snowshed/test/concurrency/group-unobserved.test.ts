@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { runModule } from "../support/child-process.ts";
 
 /** Each test starts a process: on a busy machine that takes its time. */
-const patience = { timeout: 30_000 };
+const patience = { timeout: 90_000 };
 
 /** The lines that `code` prints; `unhandled: …` for each unhandled rejection. */
 async function lines(code: string): Promise<string[]> {

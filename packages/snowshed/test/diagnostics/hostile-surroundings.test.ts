@@ -10,7 +10,7 @@ import { useLeakCheck } from "snowshed/testing";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { runModule } from "../support/child-process.ts";
 
-const timeout = 30_000;
+const timeout = 90_000;
 
 describe.concurrent("a clock that throws", () => {
   const clock = (broken: string): string => `

@@ -7,7 +7,7 @@ import { describe, expect, test, vi } from "vitest";
 import { privateFolder, startProgram } from "../support/watched-process.ts";
 import type { WatchedProcess } from "../support/watched-process.ts";
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 const isRoot = process.getuid?.() === 0;
 
@@ -104,7 +104,7 @@ describe("on its signal", () => {
     );
     program.child.stderr.destroy();
     program.child.kill("SIGUSR2");
-    await expect.poll(() => readdirSync(folder), { timeout: 15_000 }).toHaveLength(1);
+    await expect.poll(() => readdirSync(folder), { timeout: 30_000 }).toHaveLength(1);
     program.child.kill("SIGHUP");
     await program.says("disabled");
     program.child.kill("SIGUSR2");
@@ -126,7 +126,8 @@ describe("on its signal", () => {
     await program.says("blocks");
     program.child.kill("SIGUSR2");
     await program.warns(/a dump of 3 tasks/);
-    expect(program.stdout).toContain("free");
+    // On another pipe, which may come later.
+    await program.says("free");
   });
 });
 

@@ -44,7 +44,7 @@ test.each(["index.ts", "diagnostics/index.ts", "testing/index.ts"])(
 
 describe.concurrent("code in the documentation", () => {
   for (const block of blocks) {
-    test(`${block.file}:${block.line}`, { timeout: 30_000 }, async ({ expect: expectHere }) => {
+    test(`${block.file}:${block.line}`, { timeout: 90_000 }, async ({ expect: expectHere }) => {
       const { messages, path } = compiled.module(nameOf(block));
       expectHere(messages).toEqual([]);
       if (block.mode === "no-run") return;

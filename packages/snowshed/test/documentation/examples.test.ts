@@ -25,7 +25,7 @@ describe.concurrent("examples", () => {
   });
 
   for (const [name, code] of modules) {
-    test(name, { timeout: 30_000 }, async ({ expect: expectHere }) => {
+    test(name, { timeout: 90_000 }, async ({ expect: expectHere }) => {
       expectHere(code.trimEnd().split("\n").length, "lines").toBeLessThan(80);
       expectHere(code, "imports by package name").not.toMatch(/from "\.{1,2}\//);
       const expected = expectedOutput(code);

@@ -39,7 +39,7 @@ export async function compile(modules: ReadonlyMap<string, string>): Promise<{
   for (const [name, code] of modules) writeFileSync(join(place, `${name}.ts`), code);
   const files = [...modules.keys()].map((name) => `${name}.ts`);
   writeFileSync(join(place, "tsconfig.json"), JSON.stringify({ ...options, files }));
-  const { stdout, stderr } = await execute([compiler, "-p", place, "--pretty", "false"], place);
+  const { stdout, stderr } = await execute([compiler, "-p", place, "--pretty", "false"], place, 300);
   const all = `${stdout}${stderr}`.split("\n").filter((line) => line !== "");
   const general = all.filter((line) => !/^\s|^[^\s(]+\.ts\(/.test(line));
   return {
@@ -51,16 +51,20 @@ export async function compile(modules: ReadonlyMap<string, string>): Promise<{
   };
 }
 
-/** Runs a compiled module to its end in a process of its own; one that does not end within 20 s has failed. */
+/** Runs a compiled module to its end in a process of its own; one that does not end within a minute has failed. */
 export function run(path: string): Promise<Output> {
-  return execute(["--enable-source-maps", path], root);
+  return execute(["--enable-source-maps", path], root, 60);
 }
 
-function execute(args: readonly string[], cwd: string): Promise<Output> {
+function execute(args: readonly string[], cwd: string, seconds: number): Promise<Output> {
   const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, NODE_OPTIONS: undefined };
   return new Promise((resolve) => {
-    execFile(process.execPath, args, { cwd, env, timeout: 20_000 }, (error, stdout, stderr) => {
-      resolve({ failed: error !== null, stdout, stderr: error?.killed ? `${stderr}\nkilled after 20 s` : stderr });
+    execFile(process.execPath, args, { cwd, env, timeout: 1000 * seconds }, (error, stdout, stderr) => {
+      resolve({
+        failed: error !== null,
+        stdout,
+        stderr: error?.killed ? `${stderr}\nkilled after ${seconds} s` : stderr,
+      });
     });
   });
 }

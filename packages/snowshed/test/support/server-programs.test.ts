@@ -2,9 +2,12 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Installer, ServerPrograms } from "./server-programs.ts";
 import { findOrInstall } from "./server-programs.ts";
+
+// Processes on a busy machine: no test is about the time that it takes.
+vi.setConfig({ testTimeout: 60_000 });
 
 let directory: string;
 let needed: ServerPrograms;

@@ -53,7 +53,7 @@ export async function crash<C>(pool: Lender<C>, drill: Drill<C>): Promise<void> 
   expect(await capacity(pool, drill)).toBe(max);
   const calls = Array.from({ length: 100 }, () => pool.run(hang));
   const during = settle(calls);
-  for (let round = 0; pool.held < max && round < 1000; round++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let round = 0; pool.held < max && round < 3000; round++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect([pool.held, pool.pending]).toEqual([max, 100 - max]);
 
   await server.kill();
@@ -61,8 +61,8 @@ export async function crash<C>(pool: Lender<C>, drill: Drill<C>): Promise<void> 
   for (const { errors, slowest } of await Promise.all([during, after])) {
     expect(errors.length).toBe(100);
     expect(new Set(errors.map(classify))).not.toContain("fatal");
-    // In time: a caller waits for as long as it may, and not for the operating system to notice.
-    expect(slowest).toBeLessThan(acquireTimeout + 5000);
+    // In time: a caller waits for as long as it may, and not for the operating system to notice, which takes many minutes.
+    expect(slowest).toBeLessThan(acquireTimeout + 30_000);
   }
   expect([pool.held, pool.pending]).toEqual([0, 0]);
 

@@ -4,11 +4,14 @@ import { Client, Pool as PgPool } from "pg";
 import type { PoolClient } from "pg";
 import { guardPool, Pool } from "snowshed/throttle";
 import { Pool as TarnPool } from "tarn";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { PostgresServer } from "../support/postgres.ts";
 import { startPostgres } from "../support/postgres.ts";
 import type { Drill } from "./pool-crash.ts";
 import { capacity, crash } from "./pool-crash.ts";
+
+// Servers on a busy machine: no test is about the time that it takes.
+vi.setConfig({ testTimeout: 60_000 });
 
 let server: PostgresServer;
 
@@ -50,7 +53,7 @@ function connections() {
   };
 }
 
-describe("every caller is told in time, and all places are there when the server is back", { timeout: 120_000 }, () => {
+describe("every caller is told in time, and all places are there when the server is back", { timeout: 240_000 }, () => {
   test("Pool", async () => {
     const { create, destroy, isValid } = connections();
     await using pool = new Pool({ max, acquireTimeout, create, destroy, validate: isValid });

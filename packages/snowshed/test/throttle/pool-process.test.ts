@@ -53,7 +53,7 @@ describe("a process goes on until", () => {
 });
 
 describe("a process is not kept running by", () => {
-  // Each would go on for an hour, and be killed after 20 s.
+  // Each would go on for an hour, and be killed after 60 s.
   test.each<readonly [string, string]>([
     [
       "what is idle",
