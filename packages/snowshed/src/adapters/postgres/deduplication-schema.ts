@@ -60,7 +60,13 @@ export function deduplicationSchema(options: DeduplicationSchemaOptions = {}): s
 BEGIN;
 -- Two at once would both find that a table is not there.
 SELECT pg_advisory_xact_lock(hashtextextended(${quotedText(`${schema}.${table}`)}, 0));
-CREATE SCHEMA IF NOT EXISTS ${quotedName(schema)};
+DO $schema$
+BEGIN
+  CREATE SCHEMA IF NOT EXISTS ${quotedName(schema)};
+EXCEPTION WHEN unique_violation OR duplicate_schema THEN
+  NULL; -- Somebody else made it at the same time, for something else.
+END;
+$schema$;
 
 CREATE TABLE IF NOT EXISTS ${names.table} (
   event_time bigint NOT NULL, -- Unix time in milliseconds; the smallest number for an event without a time

@@ -322,6 +322,20 @@ test("tables that are not there: it says what makes them", async () => {
   expect(await store.maintain()).toEqual({ created: 0, dropped: 0, deleted: 0 });
 });
 
+test("a schema that somebody else makes at the same time", async () => {
+  const other = await database.pool().connect();
+  await other.query("begin; create schema twice");
+  const store = database.store(fresh(), { schema: "twice" });
+  const made = expect(store.createSchema()).resolves.toBeUndefined();
+  const isWaiting = async (): Promise<number | null> =>
+    (await database.pool().query("select from pg_locks where not granted")).rowCount;
+  await expect.poll(isWaiting).toBe(1);
+  await other.query("commit");
+  other.release();
+  await made;
+  expect((await store.apply({ key: "a" }, () => {})).status).toBe("applied");
+});
+
 test("tables of an older version: it says what makes what is missing", async () => {
   const store = database.store(fresh(), { schema: "older" });
   await store.createSchema();
