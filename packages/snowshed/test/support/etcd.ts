@@ -79,13 +79,16 @@ function memberOf(program: string, place: Place, places: readonly Place[], data:
   let child: ChildProcess | null = null;
   let gone: Promise<void> = Promise.resolve();
 
-  const gateway = async <T>(path: string, body: object = {}): Promise<T> => {
-    const signal = AbortSignal.timeout(2000);
+  // Of several, another one can be asked.
+  const patience = places.length > 1 ? 2000 : 30_000;
+  const ask = async <T>(path: string, body: object, timeout: number): Promise<T> => {
+    const signal = AbortSignal.timeout(timeout);
     const response = await fetch(`${url}/v3/${path}`, { method: "POST", body: JSON.stringify(body), signal });
     const text = await response.text();
     if (!response.ok) throw new Error(`etcd ${path}: ${response.status} ${text}`);
     return JSON.parse(text) as T;
   };
+  const gateway = <T>(path: string, body: object = {}): Promise<T> => ask<T>(path, body, patience);
 
   const start = async (): Promise<void> => {
     const peerUrl = `http://127.0.0.1:${place.peerPort}`;
@@ -93,25 +96,32 @@ function memberOf(program: string, place: Place, places: readonly Place[], data:
     args.push("--listen-client-urls", url, "--advertise-client-urls", url);
     args.push("--listen-peer-urls", peerUrl, "--initial-advertise-peer-urls", peerUrl);
     args.push("--initial-cluster", peers, "--initial-cluster-state", "new");
-    const started = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
-    child = started;
-    let said = "";
-    started.stderr.on("data", (chunk: Buffer) => {
-      said = `${said}${String(chunk)}`.slice(-4000);
-    });
-    let isGone = false;
-    gone = new Promise((resolve) => {
-      started.on("close", () => {
-        isGone = true;
-        resolve();
+    const end = Date.now() + deadline;
+    for (;;) {
+      const started = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
+      child = started;
+      let said = "";
+      started.stderr.on("data", (chunk: Buffer) => {
+        said = `${said}${String(chunk)}`.slice(-4000);
       });
-    });
-    const answers = async (): Promise<boolean> => {
-      if (isGone) throw new Error(`etcd ended:\n${said}`);
-      const { leader } = await gateway<{ readonly leader?: string }>("maintenance/status");
-      return leader !== undefined && leader !== "0";
-    };
-    await until(answers, "etcd answers, and has a leader");
+      let isGone = false;
+      gone = new Promise((resolve) => {
+        started.on("close", () => {
+          isGone = true;
+          resolve();
+        });
+      });
+      const answers = async (): Promise<boolean> => {
+        if (isGone) return true;
+        const { leader } = await ask<{ readonly leader?: string }>("maintenance/status", {}, 2000);
+        return leader !== undefined && leader !== "0" && !isGone;
+      };
+      await until(answers, "etcd answers, and has a leader");
+      if (!isGone) return;
+      // Somebody else may have been given a port while nobody had it.
+      if (!/in use/i.test(said) || Date.now() > end) throw new Error(`etcd ended:\n${said}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   };
 
   return {

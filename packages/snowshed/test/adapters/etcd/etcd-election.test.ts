@@ -127,7 +127,7 @@ test("an observer that is slow gets the latest, one that is cut off is told", as
   onTestFinished(() => proxy.stop());
   const [a] = candidates(1) as [EtcdElection];
   const endpoints = `127.0.0.1:${proxy.port}`;
-  const watcher = new EtcdElection(etcd.connect({ endpoints, timeout: "500ms" }), a.name);
+  const watcher = new EtcdElection(etcd.connect({ endpoints, timeout: "1500ms" }), a.name);
   const leaders = watcher.observe();
   expect(await leaders.next()).toEqual({ done: false, value: undefined });
   const leadership = await a.campaign("1");
@@ -146,8 +146,8 @@ test("a leader whose lease ends hears of it before another one is elected", asyn
   const proxy = await startProxy(etcd.cluster.members[0]!.port);
   onTestFinished(() => proxy.stop());
   const [b] = candidates(1) as [EtcdElection];
-  const a = new EtcdElection(etcd.connect({ endpoints: `127.0.0.1:${proxy.port}`, timeout: "1s" }), b.name, {
-    lease: "2s",
+  const a = new EtcdElection(etcd.connect({ endpoints: `127.0.0.1:${proxy.port}`, timeout: "5s" }), b.name, {
+    lease: "3s",
   });
   const first = await a.campaign("a");
   const next = b.campaign("b");

@@ -168,6 +168,7 @@ describe("a connection that is cut off", () => {
       const client = etcd.connect({ endpoints, timeout: "1s" });
       const one = new EtcdSemaphore(client, name, { permits: 1, lease: "3s" });
       const other = new EtcdSemaphore(etcd.connect(), name, { permits: 1 });
+      await until(() => one.run(() => true), "it is connected");
       const permit = await one.permit();
       const next = other.permit();
       const waiting = one.permit();
@@ -194,8 +195,8 @@ describe("a connection that is cut off", () => {
 
   test("answers that are lost leave nothing behind: what was granted unheard is given back", async () => {
     const { proxy, endpoints } = await proxied();
-    const one = new EtcdSemaphore(etcd.connect({ endpoints, timeout: "1s" }), newName(), { permits: 1, lease: "60s" });
-    await one.run(() => {});
+    const one = new EtcdSemaphore(etcd.connect({ endpoints, timeout: "2s" }), newName(), { permits: 1, lease: "60s" });
+    await until(() => one.run(() => true), "it is connected");
     proxy.drop("down");
     const refused = expect(one.permit()).rejects.toEqual(unavailable);
     await until(
@@ -212,7 +213,8 @@ describe("a connection that is cut off", () => {
   test("what cannot be given back now is when the server is back", async () => {
     const { proxy, endpoints } = await proxied();
     const name = newName();
-    const one = new EtcdSemaphore(etcd.connect({ endpoints, timeout: "500ms" }), name, { permits: 1, lease: "60s" });
+    const one = new EtcdSemaphore(etcd.connect({ endpoints, timeout: "1s" }), name, { permits: 1, lease: "60s" });
+    await until(() => one.run(() => true), "it is connected");
     const other = new EtcdSemaphore(etcd.connect(), name, { permits: 1 });
     const permit = await one.permit();
     const waiting = other.permit();
@@ -228,7 +230,8 @@ describe("a connection that is cut off", () => {
 
   test("run gives what its task gave, also when it cannot give back", async () => {
     const { proxy, endpoints } = await proxied();
-    const one = new EtcdSemaphore(etcd.connect({ endpoints, timeout: "300ms" }), newName(), { permits: 1 });
+    const one = new EtcdSemaphore(etcd.connect({ endpoints, timeout: "1s" }), newName(), { permits: 1 });
+    await until(() => one.run(() => true), "it is connected");
     const run = one.run(() => {
       proxy.cut();
       return 42;
@@ -261,7 +264,7 @@ describe("the client", () => {
 
   test("that has no server refuses in time, and goes on when there is one", async () => {
     const port = await freePort();
-    const client = etcd.connect({ endpoints: `http://127.0.0.1:${port}`, timeout: "500ms" });
+    const client = etcd.connect({ endpoints: `http://127.0.0.1:${port}`, timeout: "1500ms" });
     const one = new EtcdSemaphore(client, newName(), { permits: 1 });
     const from = performance.now();
     const error: unknown = await one.permit().catch((reason: unknown) => reason);
@@ -316,7 +319,7 @@ describe("the client", () => {
       tls: { ca: Buffer.from(cert) },
     });
     expect(await use(withoutScheme)).toBe(42);
-    const error: unknown = await use(etcd.connect({ endpoints, timeout: "500ms" })).catch((reason: unknown) => reason);
+    const error: unknown = await use(etcd.connect({ endpoints, timeout: "3s" })).catch((reason: unknown) => reason);
     expect(error).toEqual(unavailable);
     expect((error as Error).message).toMatch(/certificate/);
   });

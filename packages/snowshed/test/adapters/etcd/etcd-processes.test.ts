@@ -33,10 +33,14 @@ if (mode === "hold") {
   for (;;) {
     try {
       const permit = await semaphore.permit(random() < 0.2 ? 2 : 1);
-      const stop = permit.context.onAbort(() => say("lost", permit));
-      say("granted", permit);
+      const from = String(process.hrtime.bigint());
+      // Since when, it cannot tell: a process that gets no processor hears of it late.
+      const stop = permit.context.onAbort(() => say("lost", permit, { at: from }));
+      say("granted", permit, { at: from });
       await new Promise((resolve) => setTimeout(resolve, random() * 40));
-      if (stop()) say("ended", permit);
+      // Held for certain until then: who reads the context looks at the clock.
+      const at = String(process.hrtime.bigint());
+      if (!permit.context.aborted && stop()) say("ended", permit, { at });
       await permit.release().catch(() => {});
     } catch {
       await new Promise((resolve) => setTimeout(resolve, 50));
