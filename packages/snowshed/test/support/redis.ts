@@ -94,26 +94,29 @@ async function launch(
 
   const start = async (): Promise<void> => {
     const [program = "", ...args] = command(place, directory);
-    const started = spawn(program, args, { cwd: directory, stdio: ["ignore", "pipe", "pipe"] });
-    child = started;
-    let said = "";
-    for (const stream of [started.stdout, started.stderr]) {
-      stream.on("data", (chunk: Buffer) => {
-        said = `${said}${String(chunk)}`.slice(-4000);
+    const end = Date.now() + deadline;
+    for (;;) {
+      const started = spawn(program, args, { cwd: directory, stdio: ["ignore", "pipe", "pipe"] });
+      child = started;
+      let said = "";
+      for (const stream of [started.stdout, started.stderr]) {
+        stream.on("data", (chunk: Buffer) => {
+          said = `${said}${String(chunk)}`.slice(-4000);
+        });
+      }
+      let isGone = false;
+      gone = new Promise((resolve) => {
+        started.on("close", () => {
+          isGone = true;
+          resolve();
+        });
       });
+      await until(async () => isGone || ((await cli("ping")) === "PONG" && !isGone), "Redis answers");
+      if (!isGone) return;
+      // Somebody else may have been given the port while nobody had it.
+      if (!/in use/i.test(said) || Date.now() > end) throw new Error(`Redis ended:\n${said}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    let isGone = false;
-    gone = new Promise((resolve) => {
-      started.on("close", () => {
-        isGone = true;
-        resolve();
-      });
-    });
-    const answers = async (): Promise<boolean> => {
-      if (isGone) throw new Error(`Redis ended:\n${said}`);
-      return (await cli("ping")) === "PONG";
-    };
-    await until(answers, "Redis answers");
   };
 
   const end = async (signal: "SIGKILL" | "SIGTERM"): Promise<void> => {
