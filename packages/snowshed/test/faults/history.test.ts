@@ -53,6 +53,9 @@ test("one that was passed over is found, but not when something was done to it",
   const served = { permits: 2, requests: [early, late], disturbances: [] };
   expect(violationsOf({ ...served, together: 21 })).toEqual([]);
   expect(violationsOf({ ...served, together: 20 })).toHaveLength(1);
+  // Its process had no processor before it could ask.
+  expect(violationsOf(history({ ...early, sent: 401 }, late))).toEqual([]);
+  expect(violationsOf(history({ ...early, sent: 399 }, late))).toHaveLength(1);
 });
 
 test("what was never granted, or ended before its process knew of it, holds nothing", () => {

@@ -11,6 +11,8 @@ export interface Request {
   readonly worker: string;
   readonly weight: number;
   readonly invoked: number;
+  /** When it had left its process for certain, which may have got no processor in between. Default: at once. */
+  readonly sent?: number | undefined;
   /** When its process had the permit; undefined: it never had. */
   readonly granted?: number | undefined;
   readonly fences: readonly Fenced[];
@@ -128,7 +130,7 @@ function passedOver({ requests, disturbances, together = 0, margin = 100 }: Hist
   const found: string[] = [];
   for (const [index, late] of calm.entries()) {
     for (const early of calm.slice(Math.max(0, index - 200), index)) {
-      if (early.weight !== late.weight || early.invoked + margin >= late.invoked) continue;
+      if (early.weight !== late.weight || (early.sent ?? early.invoked) + margin >= late.invoked) continue;
       const isTogether = Math.abs(early.granted! - late.granted!) < together;
       if (early.fences[0]!.token > late.fences[0]!.token && !isTogether) {
         found.push(

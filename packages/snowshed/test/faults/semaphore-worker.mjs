@@ -99,7 +99,9 @@ async function once() {
   tell({ kind: "invoked", id, weight, at: now() });
   let permit;
   try {
-    permit = await semaphore.permit(weight, { timeout: 4000 });
+    const asked = semaphore.permit(weight, { timeout: 4000 });
+    setImmediate(() => tell({ kind: "sent", id, at: now() }));
+    permit = await asked;
   } catch (error) {
     const { code } = /** @type {{ code: string }} */ (error);
     tell({ kind: "refused", id, code, at: now() });

@@ -33,7 +33,7 @@ type Message =
   | { readonly kind: "invoked"; readonly id: string; readonly weight: number; readonly at: number }
   | { readonly kind: "granted"; readonly id: string; readonly fences: readonly TextFence[]; readonly at: number }
   | { readonly kind: "refused"; readonly id: string; readonly code: string; readonly at: number }
-  | { readonly kind: "ended"; readonly id: string; readonly at: number }
+  | { readonly kind: "sent" | "ended"; readonly id: string; readonly at: number }
   | ({ readonly kind: "went" } & Gone)
   | { readonly kind: "write"; readonly fences: readonly TextFence[]; readonly at: number };
 
@@ -115,6 +115,9 @@ export class Worker {
         break;
       case "invoked":
         this.requests.set(message.id, { worker: this.name, weight: message.weight, invoked: message.at, fences: [] });
+        break;
+      case "sent":
+        this.requests.get(message.id)!.sent = message.at;
         break;
       case "refused":
         this.codes.set(message.code, (this.codes.get(message.code) ?? 0) + 1);
