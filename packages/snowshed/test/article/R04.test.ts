@@ -4,10 +4,13 @@
 import type { BatchOptions } from "snowshed";
 import { batch, Context, DeadlineExceededError, Group } from "snowshed";
 import { FakeClock } from "snowshed/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { observe } from "../support/promises.ts";
 import type { LoopbackServer } from "../support/http-server.ts";
 import { startServer, until } from "../support/http-server.ts";
+
+// Connections on a busy machine: no test is about the time that they take.
+vi.setConfig({ testTimeout: 60_000 });
 
 let clock: FakeClock;
 let root: Context;

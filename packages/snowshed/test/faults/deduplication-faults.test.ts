@@ -12,7 +12,7 @@ import type { DeliveryPlan } from "./deduplication-worker.ts";
 import { DeliveryWorker } from "./deduplication-worker.ts";
 
 // Servers on a busy machine: no test is about the time that it takes.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let database: Database;
 let proxy: TcpProxy;
@@ -20,7 +20,7 @@ beforeAll(async () => {
   database = await Database.start();
   await database.pool().query("create table naive (key text primary key)");
   proxy = await startProxy(database.server.connection.port);
-}, 60_000);
+}, 300_000);
 afterAll(async () => {
   await proxy.stop();
   await database.stop();

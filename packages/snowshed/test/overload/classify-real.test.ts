@@ -12,10 +12,13 @@ import { connect as connectTls, createServer as createTlsServer } from "node:tls
 import type { Classification } from "snowshed";
 import { classify, Context, retryAfter } from "snowshed";
 import { Agent, Client, interceptors, request } from "undici";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { isCongestion } from "../../src/overload/classify.ts";
 import { selfSignedCertificate } from "../support/certificate.ts";
 import { startServer } from "../support/http-server.ts";
+
+// Connections on a busy machine: no test is about the time that they take.
+vi.setConfig({ testTimeout: 60_000 });
 
 const servers: Server[] = [];
 const sockets = new Set<Socket>();

@@ -65,7 +65,7 @@ const scenarios = {
 let growth: Readonly<Record<string, number>> = {};
 beforeAll(async () => {
   growth = await growthOf(scenarios);
-}, 60_000);
+}, 120_000);
 
 describe("twice the waiters are twice the work", () => {
   test.each(Object.keys(scenarios).filter((name) => !name.startsWith("the control")))("%s", (name) => {

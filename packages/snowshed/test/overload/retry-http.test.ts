@@ -3,10 +3,13 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:http";
 import type { Server, ServerResponse } from "node:http";
 import { retry, timeout } from "snowshed";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { clock, root, useFakeTime } from "../support/fake-time.ts";
 import { until } from "../support/http-server.ts";
 import { observe } from "../support/promises.ts";
+
+// Connections on a busy machine: no test is about the time that they take.
+vi.setConfig({ testTimeout: 60_000 });
 
 useFakeTime();
 

@@ -11,7 +11,7 @@ import type { Drill } from "./pool-crash.ts";
 import { capacity, crash } from "./pool-crash.ts";
 
 // Servers on a busy machine: no test is about the time that it takes.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let server: PostgresServer;
 

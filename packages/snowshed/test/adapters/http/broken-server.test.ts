@@ -2,10 +2,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import { Context } from "snowshed";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { StartServer } from "../../conformance/http-server.ts";
 import { cases, impatiently, listenersAfter } from "../../conformance/http-server.ts";
 import { callOf, listening, send } from "./servers.ts";
+
+// Connections on a busy machine: no test is about the time that they take.
+vi.setConfig({ testTimeout: 60_000 });
 
 interface Fault {
   /** Reads the body before it decides. */

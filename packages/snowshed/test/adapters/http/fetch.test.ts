@@ -5,10 +5,13 @@ import { CircuitBreaker, Context, fixed, Limiter } from "snowshed";
 import type { HttpClientOptions } from "snowshed/http";
 import { Origins, wrapFetch } from "snowshed/http";
 import { fetch as undiciFetch } from "undici";
-import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
 import { clock, root, useFakeTime } from "../../support/fake-time.ts";
 import { collected } from "../../support/garbage.ts";
 import { deferred, drained, observe, outcome } from "../../support/promises.ts";
+
+// Connections on a busy machine: no test is about the time that they take.
+vi.setConfig({ testTimeout: 60_000 });
 
 useFakeTime();
 

@@ -6,9 +6,12 @@ import type { AddressInfo } from "node:net";
 import { fixed, Limiter, systemClock } from "snowshed";
 import type { NodeHandlerOptions } from "snowshed/http";
 import { DispatchQueue, LoopLag, nodeHandler, requestContext } from "snowshed/http";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { RawClient } from "../../support/raw-http.ts";
 import { listening } from "./servers.ts";
+
+// Connections on a busy machine: no test is about the time that they take.
+vi.setConfig({ testTimeout: 60_000 });
 
 interface Running extends AsyncDisposable {
   client(): Promise<RawClient>;

@@ -9,10 +9,13 @@ import type { HttpClientOptions } from "snowshed/http";
 import { Origins, undiciInterceptor } from "snowshed/http";
 import type { Dispatcher } from "undici";
 import { Agent, interceptors, MockAgent, request } from "undici";
-import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
 import { clock, useFakeTime } from "../../support/fake-time.ts";
 import { outcome } from "../../support/promises.ts";
 import { quiet, until } from "../../conformance/http-client-bench.ts";
+
+// Connections on a busy machine: no test is about the time that they take.
+vi.setConfig({ testTimeout: 60_000 });
 
 useFakeTime();
 
