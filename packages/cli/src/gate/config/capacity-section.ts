@@ -33,7 +33,7 @@ export interface CapacityConfig {
 
 const positive = z.number().positive();
 
-export const capacitySchema: z.ZodType<CapacityConfig> = z.strictObject({
+const section = z.strictObject({
   enabled: z.boolean().optional(),
   driver: z.enum(capacityDrivers),
   target: z.string().min(1),
@@ -54,3 +54,8 @@ export const capacitySchema: z.ZodType<CapacityConfig> = z.strictObject({
   confirm: z.boolean().optional(),
   atLeast: positive.optional(),
 });
+
+export const capacitySchema: z.ZodType<CapacityConfig> = section.refine(
+  ({ driver, stepSeconds = 1 }) => driver !== "k6" || stepSeconds >= 1,
+  { path: ["stepSeconds"], message: "must be at least 1 with the driver k6, which refuses less" },
+);

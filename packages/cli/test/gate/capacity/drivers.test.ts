@@ -68,16 +68,18 @@ describe("autocannon, from node_modules", () => {
 describe("k6", () => {
   test("is called as it is documented, and its summary is read", async () => {
     const folder = temporaryFolder();
-    const env = { PATH: fakeK6(folder, [4], () => 321) };
+    // What the user has set for k6 is for other runs: it would change the load, or leave no summary.
+    const env = { PATH: fakeK6(folder, [4], () => 321), K6_RPS: "3", K6_NO_SUMMARY: "true" };
     const url = new URL("http://127.0.0.1:9/x?y=1");
-    expect(await measureOnce(4, { driver: "k6", url, env })).toMatchObject({
+    expect(await measureOnce(4, { driver: "k6", url, env, stepSeconds: 1 })).toMatchObject({
       throughput: 321,
       p50: 0.4,
       p99: 0.8,
       errors: 0,
     });
     // It has no answer for five.
-    expect((await measureOnce(5, { driver: "k6", url, env })).invalid).toMatch(/^k6 ended with 1: .*5\.answer/);
+    const failed = await measureOnce(5, { driver: "k6", url, env, stepSeconds: 1 });
+    expect(failed.invalid).toMatch(/^k6 ended with 1: .*5\.answer/);
   });
 
   test("that is not there is said so", async () => {

@@ -16,13 +16,16 @@ export function fakeK6(folder: string, loads: readonly number[], truth: (users: 
     writeFileSync(path.join(folder, `${load}.answer`), JSON.stringify(summary));
   }
   const script = `#!/bin/sh
-[ "$1 $2 $3 $5" = "run --quiet --vus --duration" ] || { echo "called with $*" >&2; exit 107; }
-grep -q 'from "k6/http"' "$7" || exit 108
-grep -q 'maxRedirects: 0' "$7" || { echo "it follows redirects" >&2; exit 110; }
+[ "$1 $2 $3 $5 $7" = "run --quiet --config --vus --duration" ] || { echo "called with $*" >&2; exit 107; }
+[ "$(cat "$4")" = "{}" ] || { echo "it takes the user's settings" >&2; exit 112; }
+grep -q 'from "k6/http"' "$9" || exit 108
+grep -q 'redirects: 0' "$9" || { echo "it follows redirects" >&2; exit 110; }
 [ -n "$SNOWSHED_TARGET" ] || exit 109
+[ -z "$K6_RPS$K6_NO_SUMMARY" ] || { echo "it takes the user's environment" >&2; exit 112; }
+[ "\${8%ms}" -ge 1000 ] || { echo "the duration must be at least 1s" >&2; exit 104; }
 [ ! -e "${folder}/hang" ] || exec sleep 60
-[ ! -e "${folder}/$4.fails" ] || { cat "${folder}/$4.fails" >&2; exit 111; }
-cat "${folder}/$4.answer" > "$SNOWSHED_SUMMARY"
+[ ! -e "${folder}/$6.fails" ] || { cat "${folder}/$6.fails" >&2; exit 111; }
+cat "${folder}/$6.answer" > "$SNOWSHED_SUMMARY"
 `;
   const file = path.join(folder, "k6");
   writeFileSync(file, script);

@@ -22,7 +22,7 @@ const env = { PATH: process.env["PATH"] ?? "" };
 const curve = usl(1000, 0.1, 0.001);
 const loads = [1, 9, 17, 25, 33, 41, 49];
 const k6Section = (more = "", target = "http://127.0.0.1:9") =>
-  `driver: k6, target: "${target}", ramp: { from: 1, to: 49, step: 8, reps: 5 }, knee: { methods: [kneedle, usl], minAgreement: 2 }, stepSeconds: 0.01${more}`;
+  `driver: k6, target: "${target}", ramp: { from: 1, to: 49, step: 8, reps: 5 }, knee: { methods: [kneedle, usl], minAgreement: 2 }, stepSeconds: 1${more}`;
 
 const parsed = (line: string) => JSON.parse(line) as unknown;
 
@@ -172,6 +172,13 @@ describe("a run", () => {
     ],
     ["both ways at once", `capacity: { a: { ${k6Section()} } }`, ["--resume", "--fresh"], 2, /exclude each other/],
     ["an unknown key", `capacity: { a: { ${k6Section(", reps: 5")} } }`, [], 2, /snowshed\.yaml:2:/],
+    [
+      "a step that is too short for k6",
+      `capacity:\n  a: { ${k6Section().replace("stepSeconds: 1", "stepSeconds: 0.9")} }`,
+      [],
+      2,
+      /snowshed\.yaml:3:\d{3}: capacity\.a\.stepSeconds must be at least 1 with the driver k6/,
+    ],
     ["four repetitions", `capacity: { a: { ${k6Section().replace("reps: 5", "reps: 4")} } }`, [], 2, /at least 5/],
   ])("%s", async (_, text, argv, code, message) => {
     const { file, out } = configured(text);

@@ -7,10 +7,10 @@ import { emptySample, invalidSample } from "./driver.ts";
 import { findProgram, reasonOf, runProgram } from "./program.ts";
 
 // What k6 runs. handleSummary() is the form of its results that stays: the flag for a file does not.
-// Where an answer leads elsewhere, load may not go.
+// Where an answer leads elsewhere, load may not go; what is said with the request, no other setting overrules.
 const script = `import http from "k6/http";
-export const options = { summaryTrendStats: ["avg", "med", "p(99)"], maxRedirects: 0 };
-export default function () { http.get(__ENV.SNOWSHED_TARGET); }
+export const options = { summaryTrendStats: ["avg", "med", "p(99)"] };
+export default function () { http.get(__ENV.SNOWSHED_TARGET, { redirects: 0 }); }
 export function handleSummary(data) { return { [__ENV.SNOWSHED_SUMMARY]: JSON.stringify(data) }; }
 `;
 
@@ -28,6 +28,7 @@ export function k6(options: DriverOptions): Driver {
       program = await findProgram("k6", "see https://grafana.com/docs/k6/latest/set-up/install-k6/", options);
       folder = await mkdtemp(path.join(tmpdir(), "snowshed-k6-"));
       await writeFile(path.join(folder, "script.js"), script);
+      await writeFile(path.join(folder, "config.json"), "{}");
     },
     async measure(users, signal): Promise<Sample> {
       const summary = path.join(folder!, "summary.json");
@@ -36,13 +37,20 @@ export function k6(options: DriverOptions): Driver {
       const args = [
         "run",
         "--quiet",
+        "--config",
+        path.join(folder!, "config.json"),
         "--vus",
         String(users),
         "--duration",
         `${Math.round(stepSeconds * 1000)}ms`,
         file,
       ];
-      const env = { ...options.env, SNOWSHED_TARGET: url.href, SNOWSHED_SUMMARY: summary, K6_NO_USAGE_REPORT: "true" };
+      const env = {
+        ...withoutSettings(options.env),
+        SNOWSHED_TARGET: url.href,
+        SNOWSHED_SUMMARY: summary,
+        K6_NO_USAGE_REPORT: "true",
+      };
       const ended = await runProgram(program, args, { signal, limitMs: stepSeconds * 1000 + 60_000, env });
       const metrics = await readMetrics(summary);
       const requests = metrics?.["http_reqs"]?.values;
@@ -65,6 +73,13 @@ export function k6(options: DriverOptions): Driver {
       if (folder !== undefined) await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The user's own settings of k6 would make it another load (K6_RPS), or give no summary (K6_NO_SUMMARY). */
+function withoutSettings(env: DriverOptions["env"]): DriverOptions["env"] {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !name.startsWith("K6_") || name === "K6_INSECURE_SKIP_TLS_VERIFY"),
+  );
 }
 
 async function readMetrics(file: string): Promise<Metrics | undefined> {
