@@ -20,6 +20,7 @@ const attributesOf: Readonly<Record<ToxicType, Readonly<Record<string, number>>>
   reset_peer: { timeout: 0 },
   slicer: { average_size: 0, size_variation: 0, delay: 0 },
   limit_data: { bytes: 0 },
+  noop: {},
   // Not in Toxiproxy.
   /** `percent` of the pieces come `hold` milliseconds late, as when TCP sends a lost one again. */
   loss: { percent: 0, hold: 200 },
@@ -39,6 +40,7 @@ export type ToxicType =
   | "reset_peer"
   | "slicer"
   | "limit_data"
+  | "noop"
   | "loss"
   | "black_hole"
   | "half_open"
@@ -65,7 +67,8 @@ export function toToxic(input: unknown, before?: Toxic): Toxic {
   const given = objectOf(input);
   const type = before?.type ?? given["type"];
   if (typeof type !== "string" || !Object.hasOwn(attributesOf, type)) throw new ProxyError("invalid toxic type", 400);
-  const stream = before?.stream ?? given["stream"] ?? "downstream";
+  const side = given["stream"] ?? "downstream";
+  const stream = before?.stream ?? (typeof side === "string" ? side.toLowerCase() : side);
   if (stream !== "upstream" && stream !== "downstream") {
     throw new ProxyError("stream was invalid, can be either upstream or downstream", 400);
   }

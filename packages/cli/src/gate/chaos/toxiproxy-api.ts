@@ -99,15 +99,15 @@ export class ToxiproxyApi {
     if (isPage || !isNamed) throw new ProxyError("not for browsers", 403);
     const method = request.method ?? "GET";
     const [first = "", ...names] = (request.url ?? "").replace(/\?.*$/, "").split("/").slice(1).map(decode);
-    if (method === "GET") return this.#route(method, first, names, undefined);
-    const body = method === "DELETE" ? undefined : await readBody(request);
+    if (method === "GET") return this.#route(method, first, names, "");
+    const body = method === "DELETE" ? "" : await readBody(request);
     // One change after the other: two that start the same proxy at once would want its port twice.
     const answer = this.#last.then(() => this.#route(method, first, names, body));
     this.#last = answer.catch(() => {});
     return answer;
   }
 
-  async #route(method: string, first: string, names: readonly string[], body: unknown): Promise<Answer> {
+  async #route(method: string, first: string, names: readonly string[], body: string): Promise<Answer> {
     if (names.length === 0) return this.#collection(method, first, body);
     if (first !== "proxies") throw new ProxyError("404 page not found", 404);
     const [name = "", kind, toxic] = names;
@@ -116,16 +116,16 @@ export class ToxiproxyApi {
     return this.#toxics(method, this.proxy(name), toxic, body);
   }
 
-  async #collection(method: string, what: string, body: unknown): Promise<Answer> {
+  async #collection(method: string, what: string, body: string): Promise<Answer> {
     switch (`${method} /${what}`) {
       case "GET /version":
         return { status: 200, body: { version } };
       case "GET /proxies":
         return { status: 200, body: Object.fromEntries([...this.#proxies].map(([name]) => [name, this.#shown(name)])) };
       case "POST /proxies":
-        return { status: 201, body: await this.#add(body) };
+        return { status: 201, body: await this.#add(parsed(body)) };
       case "POST /populate":
-        return this.#populate(Array.isArray(body) ? (body as readonly unknown[]) : [body]);
+        return this.#populate(body);
       case "POST /reset":
         for (const proxy of this.#proxies.values()) {
           await proxy.start();
@@ -137,7 +137,7 @@ export class ToxiproxyApi {
     }
   }
 
-  async #single(method: string, name: string, body: unknown): Promise<Answer> {
+  async #single(method: string, name: string, body: string): Promise<Answer> {
     const proxy = this.proxy(name);
     if (method === "GET") return { status: 200, body: this.#shown(name) };
     if (method === "DELETE") {
@@ -146,10 +146,10 @@ export class ToxiproxyApi {
       return { status: 204 };
     }
     if (method !== "POST" && method !== "PATCH") throw notThere(true);
-    const { listen, upstream, enabled } = objectOf(body);
+    const { listen, upstream, enabled } = objectOf(parsed(body));
     const from = endpointOf(listen ?? proxy.listen, "listen");
     const to = endpointOf(upstream ?? endpointText(proxy.upstream), "upstream");
-    const isEnabled = (enabled ?? proxy.isEnabled) !== false;
+    const isEnabled = flagOf(enabled, proxy.isEnabled);
     if (!isSame(proxy, from, to)) await this.#move(name, from, to, isEnabled);
     else if (isEnabled) await proxy.start();
     else await proxy.stop();
@@ -173,11 +173,11 @@ export class ToxiproxyApi {
     this.#proxies.set(name, made);
   }
 
-  #toxics(method: string, proxy: FaultProxy, name: string | undefined, body: unknown): Answer {
+  #toxics(method: string, proxy: FaultProxy, name: string | undefined, body: string): Answer {
     if (name === undefined) {
       if (method === "GET") return { status: 200, body: proxy.toxics };
       if (method !== "POST") throw notThere(true);
-      const toxic = toToxic(body);
+      const toxic = toToxic(parsed(body));
       proxy.add(toxic);
       return { status: 200, body: toxic };
     }
@@ -188,7 +188,7 @@ export class ToxiproxyApi {
       return { status: 204 };
     }
     if (method !== "POST" && method !== "PATCH") throw notThere(true);
-    const toxic = toToxic(body, before);
+    const toxic = toToxic(parsed(body), before);
     proxy.replace(toxic);
     return { status: 200, body: toxic };
   }
@@ -196,24 +196,26 @@ export class ToxiproxyApi {
   async #add(body: unknown): Promise<object> {
     const given = objectOf(body);
     checkFields(given, "");
-    const { name, upstream, listen, enabled = true } = given;
+    const { name, upstream, listen, enabled } = given;
     if (!isName(name)) throw new ProxyError("bad request body: name", 400);
     // Clients that leave it out send an empty one.
     const from = endpointOf(listen === "" || listen === undefined ? "127.0.0.1:0" : listen, "listen");
-    await this.create(name, from, endpointOf(upstream, "upstream"), enabled !== false);
+    await this.create(name, from, endpointOf(upstream, "upstream"), flagOf(enabled, true));
     return this.#shown(name);
   }
 
   /** Those that are the same already are left as they are. */
-  async #populate(list: readonly unknown[]): Promise<Answer> {
-    for (const [index, each] of list.entries()) checkFields(objectOf(each), ` at proxy ${index + 1}`);
+  async #populate(body: string): Promise<Answer> {
     const proxies: object[] = [];
     try {
+      const list = parsed(body);
+      if (!Array.isArray(list)) throw new ProxyError("bad request body: not a list", 400);
+      for (const [index, each] of list.entries()) checkFields(objectOf(each), ` at proxy ${index + 1}`);
       for (const each of list) proxies.push(await this.#ensure(objectOf(each)));
       return { status: 201, body: { proxies } };
     } catch (error) {
-      const { status, body } = failed(error);
-      return { status, body: { ...body, proxies } };
+      const { status, body: said } = failed(error);
+      return { status, body: { ...said, proxies } };
     }
   }
 
@@ -247,6 +249,7 @@ function checkFields(given: Readonly<Record<string, unknown>>, where: string): v
     const value = given[field];
     if (value === undefined || value === "") throw new ProxyError(`missing required field: ${field}${where}`, 400);
   }
+  flagOf(given["enabled"], true);
 }
 
 function notThere(isKnown: boolean): ProxyError {
@@ -269,7 +272,13 @@ function decode(text: string): string {
   }
 }
 
-async function readBody(request: IncomingMessage): Promise<unknown> {
+function flagOf(value: unknown, otherwise: boolean): boolean {
+  const flag = value ?? otherwise;
+  if (typeof flag === "boolean") return flag;
+  throw new ProxyError("bad request body: enabled must be true or false", 400);
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -277,9 +286,13 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
     if (size > largestBody) throw new ProxyError(`bad request body: more than ${largestBody} bytes`, 413);
     chunks.push(chunk);
   }
-  if (size === 0) return {};
+  return Buffer.concat(chunks).toString();
+}
+
+/** Once it is known that what it is for is there: what is not is 404, whatever the body. */
+function parsed(body: string): unknown {
   try {
-    return JSON.parse(Buffer.concat(chunks).toString()) as unknown;
+    return JSON.parse(body) as unknown;
   } catch {
     throw new ProxyError("bad request body: not JSON", 400);
   }

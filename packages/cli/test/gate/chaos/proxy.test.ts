@@ -260,9 +260,34 @@ describe("the API of Toxiproxy", () => {
     ["GET", "/other", undefined, 404],
     ["GET", "/proxies/%ZZ", undefined, 404],
     ["DELETE", "/proxies", undefined, 405],
+    // As toxiproxy-server 2.12.0 has it, which is compared with this by npm run engines.
+    ["POST", "/proxies", "", 400],
+    ["POST", "/proxies", { name: "a", upstream: "127.0.0.1:1", enabled: "no" }, 400],
+    ["POST", "/proxies/none", "{", 404],
+    ["POST", "/proxies/none/toxics", "{", 404],
+    ["POST", "/populate", "", 400],
+    ["POST", "/populate", { name: "a", upstream: "127.0.0.1:1" }, 400],
+    ["POST", "/populate", [{ name: "a", upstream: "127.0.0.1:1", enabled: "no" }], 400],
   ])("%s %s %j is refused with %i", async (method, path, body, status) => {
     const call = await start();
     expect((await call(method, path, body))[0]).toBe(status);
+  });
+
+  test("what changes something must be an object that says what; what resets need say nothing", async () => {
+    const call = await start();
+    const upstream = `127.0.0.1:${await echo()}`;
+    await call("POST", "/proxies", { name: "a", upstream });
+    await call("POST", "/proxies/a/toxics", { type: "noop", name: "t" });
+    for (const path of ["/proxies/a", "/proxies/a/toxics", "/proxies/a/toxics/t"]) {
+      expect([path, (await call("POST", path, ""))[0]]).toEqual([path, 400]);
+    }
+    expect((await call("POST", "/proxies/a", { enabled: "no" }))[0]).toBe(400);
+    expect(await call("POST", "/populate", "{")).toMatchObject([400, { proxies: [] }]);
+    const [moved] = await call("POST", "/populate", [{ name: "a", upstream: "127.0.0.1:1", enabled: "no" }]);
+    expect([moved, (await call("GET", "/proxies/a"))[1]]).toMatchObject([400, { upstream, enabled: true }]);
+    expect(await call("POST", "/reset", "{")).toEqual([204, null]);
+    expect((await call("GET", "/proxies/a"))[1]).toMatchObject({ enabled: true, toxics: [] });
+    expect(toToxic({ type: "latency", stream: "UPSTREAM" }).stream).toBe("upstream");
   });
 
   test("toxics that are none are refused", () => {

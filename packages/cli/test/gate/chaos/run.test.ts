@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync, chmodSync } from "node:fs";
 import { once } from "node:events";
+import { createServer } from "node:http";
 import { connect } from "node:net";
+import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -308,6 +310,28 @@ describe("plan and proxy", () => {
     expect((await proxy).code).toBe(130);
     expect((await runChaos(chaosFiles([experiment]))).stage?.facts.experiments?.[0]?.outcome).toBe("engine-missing");
     await expect(once(connect(listen, "127.0.0.1"), "connect")).rejects.toThrow("ECONNREFUSED");
+  });
+
+  test("what toxiproxy-server refuses is said to be refused, and by what it would be taken", async () => {
+    // It answers as the real one does, which knows neither the toxic nor half a kilobyte.
+    const server = createServer((request, response) => {
+      if (request.method === "GET") response.end(JSON.stringify({ upstream: `127.0.0.1:${redis.port}` }));
+      else if (request.method === "DELETE") response.writeHead(404).end('{"error":"toxic not found","status":404}\n');
+      else response.writeHead(400).end('{"error":"invalid toxic type","status":400}\n');
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const through = { probe: "redis", target: `127.0.0.1:${redis.port}` };
+    const target = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, proxies: ["redis"] };
+    const fault = { engine: "toxiproxy", target, listen: undefined, kind: "loss", delayMs: undefined, percent: 5 };
+    const experiment = delay({ steadyState: [through], faultSeen: { ...through, minMs: 250 } }, fault);
+    const { code, stage } = await runChaos(chaosFiles([experiment]));
+    expect([code, stage?.facts.experiments?.[0]?.message]).toEqual([
+      3,
+      expect.stringMatching(
+        /could not be injected: POST .*"invalid toxic type","status":400}; toxiproxy-server knows lat/,
+      ),
+    ]);
   });
 
   test("the proxy with a slip in it gives the port of its API back", async () => {

@@ -5,6 +5,10 @@ import { toxicsOf } from "./toxics-of.ts";
 import { reasonOf } from "../probes/probe.ts";
 import type { FaultConfig } from "../../config/chaos-section.ts";
 
+/** What is refused by it and not by our own. */
+const limits =
+  "toxiproxy-server knows latency, jitter, bandwidth and reset, in whole milliseconds and kilobytes per second: the rest needs snowshed gate chaos proxy";
+
 interface Target {
   readonly api: URL;
   readonly proxies: readonly string[];
@@ -78,6 +82,9 @@ async function request(api: URL, method: string, where: string, body?: object): 
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
-  if (!response.ok) throw new Error(`${method} /${where}: ${response.status} ${text.slice(0, 200)}`);
+  if (!response.ok) {
+    const why = method === "POST" && response.status === 400 ? `; ${limits}` : "";
+    throw new Error(`${method} /${where}: ${response.status} ${text.trim().slice(0, 200)}${why}`);
+  }
   return text === "" ? null : (JSON.parse(text) as unknown);
 }
