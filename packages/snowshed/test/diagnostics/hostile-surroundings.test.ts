@@ -28,7 +28,7 @@ describe.concurrent("a clock that throws", () => {
       ${broken}
     };
     process.on("warning", ({ code }) => console.log(code));
-    enable("development", { sweepInterval: 20, clock });
+    enable("development", { sweepInterval: 20, clock, eventLoopBlocked: Infinity });
     isBroken = true;
     const group = new Group();
     group.go(() => new Promise((resolve) => setTimeout(resolve, 100)));
@@ -68,7 +68,7 @@ test("a program whose process.emitWarning() throws goes on, and its listeners ar
     import { Semaphore, WaitGroup } from "snowshed";
     import { enable, snapshot } from "snowshed/diagnostics";
     process.emitWarning = () => { throw new Error("no warnings"); };
-    const monitor = enable("test");
+    const monitor = enable("test", { eventLoopBlocked: Infinity });
     monitor.onWarning(({ code }) => console.log(code));
     monitor.onWarning(() => { throw new Error("broken"); });
     const semaphore = new Semaphore(1);
@@ -91,7 +91,7 @@ describe.concurrent("where something was made", () => {
       const { Group } = await import("snowshed");
       const { enable, snapshot } = await import("snowshed/diagnostics");
       process.on("warning", ({ code }) => console.log(code));
-      const monitor = enable("development", { sweepInterval: "1h" });
+      const monitor = enable("development", { sweepInterval: "1h", eventLoopBlocked: Infinity });
       const group = new Group();
       const start = (name) => group.go(() => new Promise((resolve) => setTimeout(resolve, 50)), { name });
       const folder = mkdtempSync(tmpdir() + "/snowshed-gone-");

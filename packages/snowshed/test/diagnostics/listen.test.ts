@@ -16,7 +16,8 @@ const isRoot = process.getuid?.() === 0;
 const watching = `
   import { Group, Semaphore } from "snowshed";
   import { enable, listen } from "snowshed/diagnostics";
-  enable("development");
+  // It may get no processor for a while, and is not to speak of it.
+  enable("development", { eventLoopBlocked: Infinity });
 `;
 
 async function listening(folder: string = privateFolder()): Promise<string> {

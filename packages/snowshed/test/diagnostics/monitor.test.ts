@@ -231,7 +231,7 @@ describe("what is held belongs", () => {
   });
 
   test("to nobody when it was granted to one that was canceled in the same tick", async () => {
-    const monitor = enable("test");
+    const monitor = enable("test", { eventLoopBlocked: Number.POSITIVE_INFINITY });
     const semaphore = new Semaphore(2, { name: "database" });
     const gate = deferred();
     const own = Context.background.withCancel();
@@ -421,7 +421,7 @@ describe("a monitor that fails", () => {
     "in %s() is taken out, and the program goes on",
     async (name) => {
       const warnings = processWarnings();
-      const monitor = enable("test", { silence: ["SS007"] });
+      const monitor = enable("test", { silence: ["SS007"], eventLoopBlocked: Number.POSITIVE_INFINITY });
       Object.defineProperty(monitor.recorder, name, {
         value() {
           throw new Error(`${name} failed`);
@@ -452,7 +452,7 @@ describe("a monitor that fails", () => {
 
   test("after the body of a task has run does not run it again, and what the body throws stays its own", async () => {
     const warnings = processWarnings();
-    const monitor = enable("test");
+    const monitor = enable("test", { eventLoopBlocked: Number.POSITIVE_INFINITY });
     monitor.recorder.runTask = (_task, body) => {
       body();
       throw new Error("afterwards");
@@ -461,7 +461,7 @@ describe("a monitor that fails", () => {
     expect(await new Group().go(() => ++runs)).toBe(1);
     expect(runs).toBe(1);
     expect(activeMonitor()).toBe(null);
-    enable("test");
+    enable("test", { eventLoopBlocked: Number.POSITIVE_INFINITY });
     const failure = new Error("its own");
     const group = new Group();
     group.go(() => {

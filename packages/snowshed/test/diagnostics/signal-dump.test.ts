@@ -16,7 +16,8 @@ function dumping(folder: string, more = "", tasks = 3): string {
   return `
     import { Semaphore, WaitGroup } from "snowshed";
     import { enable, installSignalDump } from "snowshed/diagnostics";
-    enable("production");
+    // It may get no processor for a while, and is not to speak of it.
+    enable("production", { eventLoopBlocked: Infinity });
     const remove = installSignalDump({ folder: ${JSON.stringify(folder)} });
     const gate = new Semaphore(1, { name: "gate" });
     await gate.acquire();
