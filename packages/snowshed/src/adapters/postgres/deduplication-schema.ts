@@ -1,4 +1,5 @@
 import { checkName, quotedName, quotedText } from "./sql-names.ts";
+import { indexMade, schemaMade } from "./sql-schema.ts";
 
 export interface DeduplicationSchemaOptions {
   /** The schema of the database. Default: `"public"`. */
@@ -55,18 +56,11 @@ export function deduplicationNames({
 export function deduplicationSchema(options: DeduplicationSchemaOptions = {}): string {
   const names = deduplicationNames(options);
   const { schema = "public", table = "snowshed_deduplication" } = options;
-  const restIndex = `${table}_rest_seen`;
   return `-- Which events had their effect. One partition for each day of event time; what belongs to none of them is in _rest.
 BEGIN;
 -- Two at once would both find that a table is not there.
 SELECT pg_advisory_xact_lock(hashtextextended(${quotedText(`${schema}.${table}`)}, 0));
-DO $schema$
-BEGIN
-  CREATE SCHEMA IF NOT EXISTS ${quotedName(schema)};
-EXCEPTION WHEN unique_violation OR duplicate_schema THEN
-  NULL; -- Somebody else made it at the same time, for something else.
-END;
-$schema$;
+${schemaMade(schema)}
 
 CREATE TABLE IF NOT EXISTS ${names.table} (
   event_time bigint NOT NULL, -- Unix time in milliseconds; the smallest number for an event without a time
@@ -76,14 +70,7 @@ CREATE TABLE IF NOT EXISTS ${names.table} (
   PRIMARY KEY (event_time, consumer, key)
 ) PARTITION BY RANGE (event_time);
 CREATE TABLE IF NOT EXISTS ${names.rest} PARTITION OF ${names.table} DEFAULT;
-DO $index$
-BEGIN
-  -- IF NOT EXISTS would wait until nobody writes there, and keep others from it meanwhile.
-  IF to_regclass(${quotedText(`${quotedName(schema)}.${quotedName(restIndex)}`)}) IS NULL THEN
-    CREATE INDEX ${quotedName(restIndex)} ON ${names.rest} (first_seen);
-  END IF;
-END;
-$index$;
+${indexMade(schema, `${table}_rest_seen`, `${names.rest} (first_seen)`)}
 
 -- Partitions of days before this time have been dropped: whether an event of then had its effect is not known any more.
 CREATE TABLE IF NOT EXISTS ${names.horizon} (

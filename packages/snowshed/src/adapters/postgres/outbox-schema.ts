@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { checkName, quotedName, quotedText } from "./sql-names.ts";
+import { indexMade, schemaMade } from "./sql-schema.ts";
 
 export interface OutboxSchemaOptions {
   /** The schema of the database. Default: `"public"`. */
@@ -51,7 +52,7 @@ export function outboxSchema(options: OutboxSchemaOptions = {}): string {
   return `-- Events that are written in the transaction they belong to, and sent after it.
 BEGIN;
 SELECT pg_advisory_xact_lock(hashtextextended(${quotedText(`${schema}.${name}`)}, 0));
-CREATE SCHEMA IF NOT EXISTS ${quotedName(schema)};
+${schemaMade(schema)}
 
 CREATE TABLE IF NOT EXISTS ${table} (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -67,9 +68,8 @@ CREATE TABLE IF NOT EXISTS ${table} (
   parked_at timestamptz, -- it cannot be sent, for the reason in failure; set it to NULL to have it tried again
   failure text
 );
-CREATE INDEX IF NOT EXISTS ${quotedName(`${name}_pending`)} ON ${table} (lane, id)
-  WHERE sent_at IS NULL AND parked_at IS NULL;
-CREATE INDEX IF NOT EXISTS ${quotedName(`${name}_sent`)} ON ${table} (sent_at) WHERE sent_at IS NOT NULL;
+${indexMade(schema, `${name}_pending`, `${table} (lane, id) WHERE sent_at IS NULL AND parked_at IS NULL`)}
+${indexMade(schema, `${name}_sent`, `${table} (sent_at) WHERE sent_at IS NOT NULL`)}
 
 -- Who sends the events of a lane holds its row.
 CREATE TABLE IF NOT EXISTS ${lanes} (lane smallint PRIMARY KEY);

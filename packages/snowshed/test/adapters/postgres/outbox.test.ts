@@ -40,6 +40,17 @@ function relay(options: Partial<OutboxRelayOptions>, pool = database.pool()): Ou
 
 const draft = (value: string, key: string | null = "k"): EventDraft => ({ topic: "t", type: "a.b", key, value });
 
+test("tables that are there are made again while events are written", async () => {
+  const outbox = await setUp();
+  const client = await database.pool().connect();
+  await client.query("begin");
+  await outbox.enqueue(client, draft("first"));
+  await outbox.createSchema(database.pool({ options: "-c lock_timeout=200ms" }));
+  await client.query("commit");
+  client.release();
+  expect(await relay(new Broker()).drain()).toBe(1);
+});
+
 test("what is committed is sent, and what is not is not", async () => {
   const outbox = await setUp();
   const client = await database.pool().connect();
