@@ -1,13 +1,10 @@
 import { chmodSync, writeFileSync } from "node:fs";
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import path from "node:path";
 import process from "node:process";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { runCapacity } from "../../../src/gate/capacity/run-capacity.ts";
 import { temporaryFolder } from "../../support/folders.ts";
+import { tenPlaces } from "./ten-places.ts";
 
 // A knee that is really there: of a server whose capacity is its places. What is measured is never more than they allow. To
 // find it, the machine must have nothing else to do, which beside other tests it has not: that is tried by hand.
@@ -17,33 +14,6 @@ const isFull = process.env["SNOWSHED_R21"] === "full";
 /** Of each request. */
 const serviceMs = isFull ? 100 : 20;
 const mostPerSecond = (10 * 1000) / serviceMs;
-
-/** Ten places, so that it answers at most `mostPerSecond`; a queue of 100 before them. */
-async function tenPlaces(): Promise<string> {
-  let busy = 0;
-  const queue: ServerResponse[] = [];
-  const begin = (response: ServerResponse): void => {
-    busy++;
-    setTimeout(() => {
-      busy--;
-      response.end("x");
-      const next = queue.shift();
-      if (next !== undefined) begin(next);
-    }, serviceMs);
-  };
-  const server = createServer((_, response) => {
-    if (busy < 10) begin(response);
-    else if (queue.length < 100) queue.push(response);
-    else response.writeHead(503).end();
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-}
 
 /** In the place of k6, for the time it is told, which k6 takes from a second upwards: its users ask one after the other. */
 const users = `#!${process.execPath}
@@ -87,7 +57,7 @@ test("a ramp over a server with ten places finds them, and never more", async ()
     name: "places",
     config: {
       driver: "k6",
-      target: await tenPlaces(),
+      target: await tenPlaces(serviceMs),
       ramp: { from: 2, to: 32, step: 6, reps: 5 },
       knee: { methods: ["kneedle", "usl"], minAgreement: 2 },
       stepSeconds: isFull ? 2 : 0.01,
