@@ -254,7 +254,7 @@ export class FaultProxy {
 
   /** Whether a connection cannot go on without these toxics. */
   #isEndedBy({ drawn, isBroken }: Connection, gone: readonly Toxic[]): boolean {
-    // Without a time, Toxiproxy's own drops what came meanwhile. Here the connection ends instead.
+    // What came meanwhile is lost: who went on would take the answer of one question for another's.
     const isKilled = gone.some(
       ({ name, type, attributes }) =>
         (drawn.get(name) ?? false) && (type === "timeout" || (type === "black_hole" && attributes["kill"]! > 0)),
