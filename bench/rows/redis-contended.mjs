@@ -30,7 +30,7 @@ export const row = {
   title: "50 clients over 10 permits on Redis",
   unit: "ns/grant",
   metric: "medianWall",
-  rounds: 7,
+  rounds: 5,
   what: `50 clients of one process, each with a connection of its own, over a semaphore of 10 on a Redis on another core, for ${seconds} s: the time
 between two grants. The order is that of another run of 2 s, in which the server numbers all scripts as they come: "passed over"
 is who sent its first one before somebody who was served earlier. "In turns": between two turns of one client, how many others
