@@ -10,6 +10,7 @@ import { Origins as OriginsClass } from "snowshed/http";
 import { FakeClock } from "snowshed/testing";
 import { expect } from "vitest";
 import { observe } from "../support/promises.ts";
+import { quiet, until } from "../support/turns.ts";
 
 export interface Answer {
   readonly status: number;
@@ -43,39 +44,8 @@ export interface TestServer {
   readonly close: () => Promise<void>;
 }
 
-/** More than any exchange between two sockets of this process needs where the kernel has the time for it. */
-const mostTurns = 20_000;
-
-/** And where it has not: milliseconds. */
-let patience = 30_000;
-
-/** What `run` waits for and does not come at once never comes: of a client that does not hold. */
-export async function impatiently<T>(run: () => Promise<T>): Promise<T> {
-  const before = patience;
-  patience = 0;
-  try {
-    return await run();
-  } finally {
-    patience = before;
-  }
-}
-
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + patience;
-  for (let turns = 0; !condition(); turns++) {
-    if (turns >= mostTurns && performance.now() >= end) throw new Error(`never came: ${what}`);
-    await turn();
-  }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Lets everything happen that needs no time to pass. */
-export async function quiet(turns: number = 50): Promise<void> {
-  for (let index = 0; index < turns; index++) await turn();
-}
+/** Of the clock: more than any case needs. */
+const mostSteps = 20_000;
 
 export class Bench {
   readonly clock = new FakeClock();
@@ -141,7 +111,7 @@ export class Bench {
   async finish<T>(promise: Promise<T>, step: number = 10): Promise<T> {
     const observed = observe(promise);
     for (let turns = 0; observed.outcome.status === "pending"; turns++) {
-      if (turns === mostTurns) throw new Error("never settled");
+      if (turns === mostSteps) throw new Error("never settled");
       await quiet(5);
       if (observed.outcome.status === "pending") await this.clock.advance(step);
     }

@@ -4,7 +4,7 @@ import { Context } from "snowshed";
 import { expect } from "vitest";
 import { observe } from "../support/promises.ts";
 import type { Check } from "./http-client-bench.ts";
-import { quiet, until } from "./http-client-bench.ts";
+import { quiet, until } from "../support/turns.ts";
 import { codeOfRejection, small, statusAndText } from "./http-client-outcomes.ts";
 
 /** Nothing of the call hangs on the signal any more. */

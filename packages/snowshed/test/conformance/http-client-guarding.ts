@@ -3,7 +3,7 @@ import { CircuitBreaker, Limiter, RetryBudget } from "snowshed";
 import { expect } from "vitest";
 import { observe } from "../support/promises.ts";
 import type { Bench, Check } from "./http-client-bench.ts";
-import { quiet, until } from "./http-client-bench.ts";
+import { quiet, until } from "../support/turns.ts";
 import { codeOfRejection, small, statusAndText } from "./http-client-outcomes.ts";
 
 /** A thousand requests, ten at a time, to a server that always says 503. */

@@ -2,7 +2,8 @@
 import { expect } from "vitest";
 import { observe } from "../support/promises.ts";
 import type { Answer, Check } from "./http-client-bench.ts";
-import { bodyOf, quiet, until } from "./http-client-bench.ts";
+import { quiet, until } from "../support/turns.ts";
+import { bodyOf } from "./http-client-bench.ts";
 import { statusAndText } from "./http-client-outcomes.ts";
 
 export const retrying: readonly Check[] = [

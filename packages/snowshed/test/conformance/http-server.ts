@@ -10,6 +10,7 @@ import { FakeClock } from "snowshed/testing";
 import { expect } from "vitest";
 import type { RawAnswer } from "../support/raw-http.ts";
 import { RawClient } from "../support/raw-http.ts";
+import { until } from "../support/turns.ts";
 
 /** A request as the handler of the test sees it. */
 export interface Call {
@@ -44,31 +45,6 @@ class HeldDispatch extends DispatchQueue {
 
   letGo(): void {
     for (const job of this.held) super.push(job);
-  }
-}
-
-/** So many turns of the loop are enough for all that happens on a loopback connection where the kernel has the time for it. */
-const mostTurns = 20_000;
-
-/** And where it has not: milliseconds. */
-let patience = 30_000;
-
-/** What `run` waits for and does not happen at once never happens: of an adapter that is broken. */
-export async function impatiently<T>(run: () => Promise<T>): Promise<T> {
-  const before = patience;
-  patience = 0;
-  try {
-    return await run();
-  } finally {
-    patience = before;
-  }
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + patience;
-  for (let turns = 0; !condition(); turns++) {
-    if (turns >= mostTurns && performance.now() >= end) throw new Error(`never happened: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 

@@ -4,7 +4,8 @@ import { createServer } from "node:http";
 import { Context } from "snowshed";
 import { expect, test, vi } from "vitest";
 import type { StartServer } from "../../conformance/http-server.ts";
-import { cases, impatiently, listenersAfter } from "../../conformance/http-server.ts";
+import { cases, listenersAfter } from "../../conformance/http-server.ts";
+import { impatiently } from "../../support/turns.ts";
 import { callOf, listening, send } from "./servers.ts";
 
 // Connections on a busy machine: no test is about the time that they take.

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { checks } from "../../conformance/http-client.ts";
 import type { Check, MakeClient } from "../../conformance/http-client-bench.ts";
-import { impatiently, runCheck } from "../../conformance/http-client-bench.ts";
+import { runCheck } from "../../conformance/http-client-bench.ts";
+import { impatiently } from "../../support/turns.ts";
 import { fetchClient, fetchOfUndici, interceptedFetch, platformFetch, undiciRequest } from "./clients.ts";
 
 // Thousands of connections take their time on a busy machine.

@@ -12,7 +12,7 @@ import { Agent, interceptors, MockAgent, request } from "undici";
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
 import { clock, useFakeTime } from "../../support/fake-time.ts";
 import { outcome } from "../../support/promises.ts";
-import { quiet, until } from "../../conformance/http-client-bench.ts";
+import { quiet, until } from "../../support/turns.ts";
 
 // Connections on a busy machine: no test is about the time that they take.
 vi.setConfig({ testTimeout: 60_000 });
