@@ -16,6 +16,8 @@ export class PlatformaticTopics {
   readonly #clock: Clock;
   #onChange: (gone: string | null, error: unknown) => void = () => {};
   #gone: readonly string[] = [];
+  /** How often one has gone or come back. */
+  #changes = 0;
   #checking: Promise<boolean> | null = null;
   #cancelWatch: (() => void) | null = null;
 
@@ -45,10 +47,16 @@ export class PlatformaticTopics {
 
   /** Once more where it failed for a topic that is gone. */
   async ask<T>(request: () => Promise<T>): Promise<T> {
+    const before = this.#changes;
     try {
       return await request();
     } catch (error) {
-      if (!(await this.check(error))) throw error;
+      if (!isUnknownTopic(error)) throw error;
+      // One that runs may have asked before the topic went.
+      await this.#checking;
+      await this.#checkAll();
+      // Found out by this, or by another one since the request was made.
+      if (this.#changes === before) throw error;
       return request();
     }
   }
@@ -82,6 +90,7 @@ export class PlatformaticTopics {
   #leave(topic: string, error: unknown): boolean {
     const index = this.present.indexOf(topic);
     if (index === -1) return false;
+    this.#changes++;
     this.present.splice(index, 1);
     this.#gone = [...this.#gone, topic];
     this.#client.topics.untrack(topic);
@@ -93,6 +102,7 @@ export class PlatformaticTopics {
   #back(topic: string): boolean {
     if (!this.#gone.includes(topic)) return false;
     this.#gone = this.#gone.filter((other) => other !== topic);
+    this.#changes++;
     this.present.push(topic);
     this.#client.topics.track(topic);
     this.#onChange(null, null);
